@@ -1,0 +1,1 @@
+//! Models: loading, checking and scoring.
