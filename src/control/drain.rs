@@ -1,0 +1,88 @@
+//! The end of the process: not ready first, so that load balancers before us look away,
+//! then no new connections, then out as soon as the last one is done.
+
+use crate::proxy::{AccessLog, OpenConnections};
+use async_trait::async_trait;
+use pingora::server::{ShutdownSignal, ShutdownSignalWatch, UnixShutdownSignalWatch};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// How often a draining process looks whether it may end.
+const IDLE_TICK: Duration = Duration::from_millis(50);
+
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const DRAINING: u8 = 2;
+
+/// Whether the process should get traffic, and what must be done before it ends.
+#[derive(Debug)]
+pub struct Lifecycle {
+    phase: AtomicU8,
+    connections: OpenConnections,
+    access_log: AccessLog,
+}
+
+impl Lifecycle {
+    /// A process that is starting.
+    pub fn new(connections: OpenConnections, access_log: AccessLog) -> Self {
+        Self { phase: AtomicU8::new(STARTING), connections, access_log }
+    }
+
+    /// Whether it should get traffic.
+    pub fn is_ready(&self) -> bool {
+        self.phase.load(Relaxed) == READY
+    }
+
+    /// The access log, to be written out at the end.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.access_log
+    }
+
+    pub(super) fn set_ready(&self) {
+        // A drain that has begun is not taken back.
+        drop(self.phase.compare_exchange(STARTING, READY, Relaxed, Relaxed));
+    }
+
+    /// Ends the process once no client is connected. Pingora would wait for its whole grace
+    /// period; it still bounds this wait.
+    pub(super) async fn finish_when_idle(&self) {
+        while self.connections.count() > 0 {
+            tokio::time::sleep(IDLE_TICK).await;
+        }
+        log::info!("drained, exiting");
+        self.access_log.flush();
+        std::process::exit(0);
+    }
+}
+
+/// Pingora's signals, with a time of not being ready before SIGTERM closes the listeners.
+#[derive(Debug)]
+pub struct ShutdownOnSignal {
+    lifecycle: Arc<Lifecycle>,
+    drain: Duration,
+}
+
+impl ShutdownOnSignal {
+    /// Waits `drain` between a SIGTERM and the end of listening.
+    pub fn new(lifecycle: Arc<Lifecycle>, drain: Duration) -> Self {
+        Self { lifecycle, drain }
+    }
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for ShutdownOnSignal {
+    async fn recv(&self) -> ShutdownSignal {
+        let signal = UnixShutdownSignalWatch.recv().await;
+        self.lifecycle.phase.store(DRAINING, Relaxed);
+        if matches!(signal, ShutdownSignal::GracefulTerminate) {
+            log::info!("draining for={:?}", self.drain);
+            tokio::time::sleep(self.drain).await;
+        }
+        signal
+    }
+}

@@ -1,0 +1,91 @@
+//! The control plane: everything that changes what the data plane reads, off its path.
+
+mod build;
+mod drain;
+mod feed;
+mod metrics;
+mod registry_metrics;
+mod reload;
+mod signals;
+mod sources;
+
+pub use build::{BuildError, Foundation, build};
+pub use drain::{Lifecycle, ShutdownOnSignal};
+pub use feed::Feed;
+pub use metrics::ControlMetrics;
+pub use registry_metrics::RegistryMetrics;
+pub use reload::{ReloadError, ReloadMetrics, ReloadStatus, Reloader};
+pub use signals::{Order, catch as catch_signals};
+pub use sources::SourceBook;
+
+use async_trait::async_trait;
+use pingora::{
+    server::ShutdownWatch,
+    services::{ServiceReadyNotifier, background::BackgroundService},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+/// A reload asked for by the admin interface; the answer goes back over the channel.
+pub type ReloadRequest = oneshot::Sender<Result<u64, String>>;
+
+/// The one background service: primes the first topology, then serves orders.
+#[derive(Debug)]
+pub struct Control {
+    reloader: Arc<Reloader>,
+    lifecycle: Arc<Lifecycle>,
+    /// Taken when the service starts.
+    start: Mutex<Option<Start>>,
+}
+
+/// What only the running service needs.
+#[derive(Debug)]
+pub struct Start {
+    /// Feeds of the first topology.
+    pub feeds: Vec<Arc<Feed>>,
+    /// Orders by signal.
+    pub signals: mpsc::UnboundedReceiver<Order>,
+    /// Orders by the admin interface.
+    pub requests: mpsc::Receiver<ReloadRequest>,
+}
+
+impl Control {
+    /// A control service that has not started.
+    pub fn new(reloader: Arc<Reloader>, lifecycle: Arc<Lifecycle>, start: Start) -> Self {
+        Self { reloader, lifecycle, start: Mutex::new(Some(start)) }
+    }
+
+    async fn serve(&self, mut start: Start, tasks: &mut JoinSet<()>, mut shutdown: ShutdownWatch) {
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                Some(order) = start.signals.recv() => match order {
+                    Order::Reload => drop(self.reloader.reload(tasks).await),
+                    Order::ReopenLogs => self.lifecycle.access_log().reopen(),
+                },
+                Some(reply) = start.requests.recv() => {
+                    let result = self.reloader.reload(tasks).await.map_err(|error| error.to_string());
+                    // The one who asked may be gone; the reload counts all the same.
+                    drop(reply.send(result));
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Control {
+    async fn start_with_ready_notifier(&self, shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut start) = start else { return };
+        let mut tasks = self.reloader.start(std::mem::take(&mut start.feeds)).await;
+        ready.notify_ready();
+        self.lifecycle.set_ready();
+        self.serve(start, &mut tasks, shutdown).await;
+        // Checks and discovery go on while the last requests finish.
+        self.lifecycle.finish_when_idle().await;
+    }
+}

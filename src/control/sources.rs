@@ -1,0 +1,74 @@
+//! Sources of endpoints, carried over from topology to topology while their settings stay
+//! the same: a registry source knows endpoints that the registry may have forgotten.
+
+use crate::{
+    config,
+    discovery::{self, DiscoveryError, FixedEndpoint, RedisSettings, Settings, Source},
+    upstream::Cluster,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The sources in use, by cluster.
+#[derive(Default)]
+pub struct SourceBook {
+    by_cluster: Mutex<HashMap<String, (Settings, Arc<dyn Source>)>>,
+}
+
+impl fmt::Debug for SourceBook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceBook").finish_non_exhaustive()
+    }
+}
+
+impl SourceBook {
+    /// The source for `cluster`, and whether it served a cluster of that name before.
+    ///
+    /// # Errors
+    /// When the settings cannot work.
+    pub(super) fn source(&self, cluster: &config::Cluster) -> Result<(Arc<dyn Source>, bool), DiscoveryError> {
+        let settings = settings_of(&cluster.discovery);
+        match self.lock().get(&cluster.name) {
+            Some((known, source)) if *known == settings => Ok((Arc::clone(source), true)),
+            _ => Ok((Arc::from(discovery::build(&settings)?), false)),
+        }
+    }
+
+    /// Keeps the sources of the topology that serves now, and no others.
+    pub(super) fn keep<'a>(&self, in_use: impl Iterator<Item = (&'a Cluster, Arc<dyn Source>)>) {
+        let entry = |(cluster, source): (&Cluster, _)| {
+            (cluster.name().to_owned(), (settings_of(&cluster.settings().discovery), source))
+        };
+        *self.lock() = in_use.map(entry).collect();
+    }
+
+    /// Counters of registry sources, with the name of their cluster.
+    pub(super) fn registries(&self) -> Vec<(String, Arc<discovery::RegistryStats>)> {
+        let book = self.lock();
+        let stats = book.iter().filter_map(|(name, (_, source))| Some((name.clone(), source.registry_stats()?)));
+        stats.collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Settings, Arc<dyn Source>)>> {
+        self.by_cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn settings_of(discovery: &config::Discovery) -> Settings {
+    match discovery {
+        config::Discovery::Static { endpoints } => Settings::Fixed(endpoints.iter().map(fixed).collect()),
+        config::Discovery::Redis(redis) => Settings::Redis(RedisSettings {
+            url: redis.url.expose().to_owned(),
+            service: redis.service.clone(),
+            max_age: redis.max_age,
+        }),
+    }
+}
+
+fn fixed(endpoint: &config::Endpoint) -> FixedEndpoint {
+    let (host, port) = (endpoint.address.host().to_owned(), endpoint.address.port());
+    FixedEndpoint { host, port, weight: endpoint.weight }
+}

@@ -1,0 +1,61 @@
+//! Steps that look at a request before it is routed, each of which may refuse it.
+
+mod forwarded;
+mod limits;
+mod trace;
+mod upgrade;
+
+pub use trace::Trace;
+
+use crate::config::Runtime;
+use forwarded::Forwarded;
+use limits::Limits;
+use pingora::http::RequestHeader;
+use std::net::IpAddr;
+
+/// Why a request is answered by us instead of being routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The declared body is larger than `limits.request_body`.
+    BodyTooLarge,
+    /// The header lines together are larger than `limits.request_headers`, or too many.
+    HeadersTooLarge,
+    /// A protocol upgrade, which is not proxied yet.
+    UpgradeNotSupported,
+}
+
+/// Headers that go upstream in place of the client's own.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// Request and trace identifiers.
+    pub trace: Trace,
+    /// Whether the direct peer may be believed about whom it forwards for.
+    pub trusted_peer: bool,
+}
+
+/// The filters of one topology, in their fixed order: cheap refusals first.
+#[derive(Debug)]
+pub struct Chain {
+    limits: Limits,
+    forwarded: Forwarded,
+}
+
+impl Chain {
+    /// The chain as configured.
+    pub fn new(settings: &Runtime) -> Self {
+        Self { limits: Limits::new(&settings.limits), forwarded: Forwarded::new(&settings.trusted_proxies) }
+    }
+
+    /// Looks at the header of a request from `peer`.
+    ///
+    /// # Errors
+    /// The refusal of the first filter that refuses.
+    pub fn run(&self, header: &RequestHeader, peer: Option<IpAddr>) -> Result<Identity, Refusal> {
+        self.limits.check(header)?;
+        upgrade::check(header)?;
+        let trusted_peer = self.forwarded.trusts(peer);
+        Ok(Identity { trace: Trace::of(header), trusted_peer })
+    }
+}
+
+pub use forwarded::set_forwarding_headers;

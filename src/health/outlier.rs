@@ -1,0 +1,120 @@
+//! Passive ejection of endpoints that answer with errors in a row, after Envoy's outlier
+//! detection: the time grows with each ejection and shrinks again with good behaviour.
+
+use crate::config::OutlierDetection;
+use lb_policy::time::Timestamp;
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// Longest ejection; without a bound a flapping endpoint would be gone for hours.
+const EJECTION_MAX: Duration = Duration::from_secs(300);
+
+/// Ejection state of one endpoint.
+#[derive(Debug, Default)]
+pub struct Outlier {
+    consecutive_5xx: AtomicU32,
+    times_ejected: AtomicU32,
+    ejected_until: AtomicU64,
+}
+
+impl Outlier {
+    /// Takes in one result; true when the endpoint has earned an ejection.
+    pub fn observe(&self, is_error: bool, settings: &OutlierDetection) -> bool {
+        if !is_error {
+            // A plain load first: the store would bounce the cache line between threads.
+            if self.consecutive_5xx.load(Relaxed) != 0 {
+                self.consecutive_5xx.store(0, Relaxed);
+            }
+            return false;
+        }
+        let run = self.consecutive_5xx.fetch_add(1, Relaxed).saturating_add(1);
+        run >= settings.consecutive_5xx && !self.is_ejected()
+    }
+
+    /// Ejects it from `now` on.
+    pub fn eject(&self, settings: &OutlierDetection, now: Timestamp) {
+        let times = self.times_ejected.load(Relaxed).saturating_add(1);
+        self.times_ejected.store(times, Relaxed);
+        let span = settings.base_ejection_time.saturating_mul(times).min(EJECTION_MAX);
+        self.ejected_until.store((now + span).as_nanos(), Relaxed);
+        self.consecutive_5xx.store(0, Relaxed);
+    }
+
+    /// Whether it is ejected. Stays so until [`Outlier::release_if_due`] is called.
+    pub fn is_ejected(&self) -> bool {
+        self.ejected_until.load(Relaxed) != 0
+    }
+
+    /// Ends an ejection whose time is over; true when it did.
+    pub fn release_if_due(&self, now: Timestamp) -> bool {
+        let until = self.ejected_until.load(Relaxed);
+        if until == 0 || now.as_nanos() < until {
+            return false;
+        }
+        self.ejected_until.store(0, Relaxed);
+        true
+    }
+
+    /// Forgives one ejection; called once per interval of good behaviour.
+    pub fn forgive(&self) {
+        let times = self.times_ejected.load(Relaxed);
+        if times > 0 && !self.is_ejected() {
+            self.times_ejected.store(times - 1, Relaxed);
+        }
+    }
+}
+
+/// How many of `total` endpoints may be ejected at once: the share, but at least one.
+pub(crate) fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
+    ((total as f64 * max_ejection) as usize).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> OutlierDetection {
+        OutlierDetection {
+            consecutive_5xx: 3,
+            interval: Duration::from_secs(1),
+            base_ejection_time: Duration::from_secs(5),
+            max_ejection: 0.5,
+        }
+    }
+
+    #[test]
+    fn errors_in_a_row_earn_an_ejection_and_a_success_between_resets() {
+        let outlier = Outlier::default();
+        assert!(!outlier.observe(true, &settings()));
+        assert!(!outlier.observe(true, &settings()));
+        assert!(!outlier.observe(false, &settings()));
+        assert!(!outlier.observe(true, &settings()));
+        assert!(!outlier.observe(true, &settings()));
+        assert!(outlier.observe(true, &settings()));
+    }
+
+    #[test]
+    fn the_second_ejection_lasts_longer_and_forgiveness_shortens_the_next() {
+        let outlier = Outlier::default();
+        let at = |seconds| Timestamp::ZERO + Duration::from_secs(seconds);
+        outlier.eject(&settings(), at(0));
+        assert!(!outlier.release_if_due(at(4)));
+        assert!(outlier.release_if_due(at(5)));
+        outlier.eject(&settings(), at(10));
+        assert!(!outlier.release_if_due(at(19)), "twice ejected: ten seconds");
+        assert!(outlier.release_if_due(at(20)));
+        outlier.forgive();
+        outlier.forgive();
+        outlier.eject(&settings(), at(30));
+        assert!(outlier.release_if_due(at(35)), "forgiven: five seconds again");
+    }
+
+    #[test]
+    fn at_least_one_endpoint_may_be_ejected_and_never_more_than_the_share() {
+        assert_eq!(ejections_allowed(1, 0.5), 1);
+        assert_eq!(ejections_allowed(5, 0.5), 2);
+        assert_eq!(ejections_allowed(10, 0.1), 1);
+    }
+}

@@ -1,0 +1,46 @@
+//! When a failed attempt may be repeated on another endpoint.
+//!
+//! Nothing is repeated that could be executed twice: a request that is not idempotent is
+//! retried only while nothing of it was sent. A retry also needs an endpoint that was not
+//! tried, an attempt left, and a place in the retry budget.
+
+use super::context::RequestContext;
+use pingora_proxy::Session;
+
+/// How much of the request may have reached the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// There was no connection.
+    Nothing,
+    /// The connection broke, or an answer came.
+    Possibly,
+}
+
+/// Whether repeating the request is harmless and could help, whatever the limits say.
+pub(super) fn could_help(session: &Session, ctx: &RequestContext, sent: Sent) -> bool {
+    let Some(balancer) = ctx.balancer() else { return false };
+    if session.response_written().is_some_and(|response| !response.status.is_informational()) {
+        return false;
+    }
+    is_repeatable(session, sent) && (ctx.retry.stale_connection || balancer.has_untried(&ctx.tried))
+}
+
+/// Whether repeating the request is harmless, and its body still at hand.
+pub(super) fn is_repeatable(session: &Session, sent: Sent) -> bool {
+    let harmless = match sent {
+        Sent::Nothing => true,
+        Sent::Possibly => session.req_header().method.is_idempotent(),
+    };
+    harmless && !session.retry_buffer_truncated()
+}
+
+/// Decides on a retry and takes it out of the budget.
+pub(super) fn take(session: &Session, ctx: &mut RequestContext, sent: Sent) -> bool {
+    let Some(balancer) = ctx.balancer() else { return false };
+    let attempts = balancer.cluster().settings().retry.attempts;
+    if ctx.retry.count >= attempts || !could_help(session, ctx, sent) || !balancer.take_retry() {
+        return false;
+    }
+    ctx.retry.count += 1;
+    true
+}
