@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim AS onnxruntime
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip unzip \
+    && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /fetch
 COPY scripts/onnxruntime.sh scripts/

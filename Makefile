@@ -13,7 +13,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 demo: ## Back ends, the proxy and a load on this machine, with a live view and a summary
 	@scripts/need.sh cmake
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --bin ai-loadbalancer --bin services-mock
 	$(TARGET)/debug/ai-loadbalancer demo $(ARGS)
 
 test: ## Every test, with a real Redis and a real ONNX Runtime
@@ -30,7 +30,7 @@ lint: ## Format, lints, documentation links, licences and sources of dependencie
 	scripts/cargo-deny.sh check --hide-inclusion-graph bans licenses sources
 
 bench: ## Release benchmarks and instructions per proxied request
-	@scripts/need.sh cmake valgrind
+	@scripts/need.sh cmake
 	cargo bench --locked --workspace
 	scripts/bench-instructions.sh
 
