@@ -1,0 +1,41 @@
+# Every recipe of the project; CI runs `lint` and `test` as they stand here.
+# Missing Debian packages are installed (scripts/need.sh). ARGS goes to the demo:
+#   make demo ARGS="--seconds 20 --json"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: demo test lint bench onnxruntime fuzz
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# The whole workspace is selected everywhere, because cargo resolves features over the selected
+# packages: another selection would compile Pingora and tokio a second time.
+
+demo: ## Back ends, the proxy and a load on this machine, with a live view and a summary
+	@scripts/need.sh cmake
+	cargo build --locked --workspace --bin ai-loadbalancer --bin services-mock
+	$(TARGET)/debug/ai-loadbalancer demo $(ARGS)
+
+test: ## Every test, with a real Redis and a real ONNX Runtime
+	@scripts/need.sh cmake redis-server prometheus:promtool
+	cargo build --locked --workspace --bins
+	library="$$(scripts/onnxruntime.sh)"; ORT_DYLIB_PATH="$$library" cargo test --locked --workspace
+
+lint: ## Format, lints, documentation links, licences and sources of dependencies
+	@scripts/need.sh cmake
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p lb-policy --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	scripts/cargo-deny.sh check --hide-inclusion-graph bans licenses sources
+
+bench: ## Release benchmarks and instructions per proxied request
+	@scripts/need.sh cmake
+	cargo bench --locked --workspace
+	scripts/bench-instructions.sh
+
+onnxruntime: ## The ONNX Runtime library, into .tools/onnxruntime
+	@scripts/onnxruntime.sh
+
+fuzz: ## How to fuzz what comes from files and from the registry
+	@scripts/fuzz-help.sh
