@@ -105,7 +105,9 @@ pub struct FixedEndpoint {
 /// How to find one service in Redis.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSettings {
-    /// `redis://[user:password@]host[:port][/db]`.
+    /// `redis://[user:password@]host[:port][/db]`, Redis 6 or later. A pass looks at every key
+    /// of the database and must end within [`PASS_LIMIT`], so one with a million other keys is no
+    /// place for a registry: give it a `/db` of its own.
     pub url: String,
     /// The service, as in the keys `service:{service}:{instance}`.
     pub service: String,

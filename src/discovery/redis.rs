@@ -29,8 +29,11 @@ use tokio::{
 
 /// At most ten early passes a second.
 const MIN_EVENT_SPACING: Duration = Duration::from_millis(100);
-/// Keys that Redis looks at per `SCAN`: some 100 µs of its time.
-const SCAN_COUNT: u32 = 500;
+/// Keys of any kind that Redis looks at in the first `SCAN` of a pass: some 100 µs of its time.
+const FIRST_SCAN_COUNT: u32 = 500;
+/// The same for later ones, reached by doubling: about 1 ms of its time. Halves the time to scan
+/// 100 000 keys, which is mostly round trips at 500.
+const MAX_SCAN_COUNT: u32 = 4000;
 /// Values in flight at once; bounds the memory of a pass to this many times 64 KiB.
 const VALUES_PER_PIPELINE: usize = 32;
 /// Longer than any key a service writes.
@@ -174,6 +177,7 @@ impl Source for RedisSource {
 async fn scan(connection: &mut MultiplexedConnection, pattern: &str) -> RedisResult<Keys> {
     let mut keys = Keys::default();
     let mut cursor = 0_u64;
+    let mut count = FIRST_SCAN_COUNT;
     loop {
         let mut command = redis::cmd("SCAN");
         command
@@ -181,7 +185,7 @@ async fn scan(connection: &mut MultiplexedConnection, pattern: &str) -> RedisRes
             .arg("MATCH")
             .arg(pattern)
             .arg("COUNT")
-            .arg(SCAN_COUNT);
+            .arg(count);
         let (next, page): (u64, Vec<Vec<u8>>) = command.query_async(connection).await?;
         for key in page {
             keys.add(key);
@@ -190,6 +194,7 @@ async fn scan(connection: &mut MultiplexedConnection, pattern: &str) -> RedisRes
             return Ok(keys);
         }
         cursor = next;
+        count = (count * 2).min(MAX_SCAN_COUNT);
     }
 }
 
