@@ -75,116 +75,118 @@ fn held_after(steps: &[Step]) -> String {
     held
 }
 
+/// Name, steps, and the endpoints that are believed after them.
+const SCENARIOS: &[(&str, &[Step], &str)] = &[
+    ("nothing registered yet", &[List("")], ""),
+    ("down from the start", &[Fail, Fail], ""),
+    ("first answer", &[List("abc")], "abc"),
+    ("a new record", &[List("a"), List("ab")], "ab"),
+    (
+        "clean deregistration goes at once",
+        &[List("abc"), List("ac")],
+        "ac",
+    ),
+    (
+        "empty after being full stays",
+        &[List("abc"), List(""), List("")],
+        "abc",
+    ),
+    (
+        "the last one deregistering looks like empty",
+        &[List("a"), List("")],
+        "a",
+    ),
+    (
+        "empty for longer than the age goes",
+        &[List("ab"), Wait(60), List("")],
+        "",
+    ),
+    (
+        "empty until just before the age stays",
+        &[List("ab"), Wait(58), List("")],
+        "ab",
+    ),
+    ("failing stays", &[List("ab"), Fail, Fail], "ab"),
+    (
+        "failing for longer than the age goes",
+        &[List("ab"), Wait(60), Fail],
+        "",
+    ),
+    (
+        "presence renews the age",
+        &[List("a"), Wait(50), List("a"), Wait(50), Fail],
+        "a",
+    ),
+    (
+        "restarted empty, coming back one by one",
+        &[List("abc"), List(""), List("b")],
+        "abc",
+    ),
+    (
+        "lost connection, then some",
+        &[List("abc"), Lose, List("b")],
+        "abc",
+    ),
+    (
+        "failed, then some",
+        &[List("abc"), Fail, List("b"), List("bc")],
+        "abc",
+    ),
+    (
+        "held, back, then deregistered",
+        &[List("ab"), Fail, List("a"), List("ab"), List("a")],
+        "a",
+    ),
+    (
+        "held and never back goes with age",
+        &[List("ab"), Fail, List("a"), Wait(60), List("a")],
+        "a",
+    ),
+    (
+        "flapping between full and empty",
+        &[List("ab"), List(""), List("ab"), List("")],
+        "ab",
+    ),
+    (
+        "flapping between full and failing",
+        &[List("ab"), Fail, List("ab"), Fail],
+        "ab",
+    ),
+    (
+        "garbage in place of a record holds it",
+        &[List("ab"), Garbage("a", "b")],
+        "ab",
+    ),
+    (
+        "all garbage holds all",
+        &[List("ab"), Garbage("", "ab")],
+        "ab",
+    ),
+    (
+        "garbage under other keys alone holds all",
+        &[List("ab"), Garbage("", "xy")],
+        "ab",
+    ),
+    (
+        "garbage for longer than the age goes",
+        &[List("ab"), Wait(60), Garbage("a", "b")],
+        "a",
+    ),
+    (
+        "garbage, then gone",
+        &[List("ab"), Garbage("a", "b"), List("a")],
+        "a",
+    ),
+    (
+        "garbage from the start is nothing",
+        &[Garbage("a", "b")],
+        "a",
+    ),
+];
+
 #[test]
 fn what_stays_and_what_goes() {
-    let scenarios: &[(&str, &[Step], &str)] = &[
-        ("nothing registered yet", &[List("")], ""),
-        ("down from the start", &[Fail, Fail], ""),
-        ("first answer", &[List("abc")], "abc"),
-        ("a new record", &[List("a"), List("ab")], "ab"),
-        (
-            "clean deregistration goes at once",
-            &[List("abc"), List("ac")],
-            "ac",
-        ),
-        (
-            "empty after being full stays",
-            &[List("abc"), List(""), List("")],
-            "abc",
-        ),
-        (
-            "the last one deregistering looks like empty",
-            &[List("a"), List("")],
-            "a",
-        ),
-        (
-            "empty for longer than the age goes",
-            &[List("ab"), Wait(60), List("")],
-            "",
-        ),
-        (
-            "empty until just before the age stays",
-            &[List("ab"), Wait(58), List("")],
-            "ab",
-        ),
-        ("failing stays", &[List("ab"), Fail, Fail], "ab"),
-        (
-            "failing for longer than the age goes",
-            &[List("ab"), Wait(60), Fail],
-            "",
-        ),
-        (
-            "presence renews the age",
-            &[List("a"), Wait(50), List("a"), Wait(50), Fail],
-            "a",
-        ),
-        (
-            "restarted empty, coming back one by one",
-            &[List("abc"), List(""), List("b")],
-            "abc",
-        ),
-        (
-            "lost connection, then some",
-            &[List("abc"), Lose, List("b")],
-            "abc",
-        ),
-        (
-            "failed, then some",
-            &[List("abc"), Fail, List("b"), List("bc")],
-            "abc",
-        ),
-        (
-            "held, back, then deregistered",
-            &[List("ab"), Fail, List("a"), List("ab"), List("a")],
-            "a",
-        ),
-        (
-            "held and never back goes with age",
-            &[List("ab"), Fail, List("a"), Wait(60), List("a")],
-            "a",
-        ),
-        (
-            "flapping between full and empty",
-            &[List("ab"), List(""), List("ab"), List("")],
-            "ab",
-        ),
-        (
-            "flapping between full and failing",
-            &[List("ab"), Fail, List("ab"), Fail],
-            "ab",
-        ),
-        (
-            "garbage in place of a record holds it",
-            &[List("ab"), Garbage("a", "b")],
-            "ab",
-        ),
-        (
-            "all garbage holds all",
-            &[List("ab"), Garbage("", "ab")],
-            "ab",
-        ),
-        (
-            "garbage under other keys alone holds all",
-            &[List("ab"), Garbage("", "xy")],
-            "ab",
-        ),
-        (
-            "garbage for longer than the age goes",
-            &[List("ab"), Wait(60), Garbage("a", "b")],
-            "a",
-        ),
-        (
-            "garbage, then gone",
-            &[List("ab"), Garbage("a", "b"), List("a")],
-            "a",
-        ),
-        (
-            "garbage from the start is nothing",
-            &[Garbage("a", "b")],
-            "a",
-        ),
-    ];
-    for (name, steps, expected) in scenarios {
+    for (name, steps, expected) in SCENARIOS {
         assert_eq!(held_after(steps), *expected, "{name}");
     }
 }
