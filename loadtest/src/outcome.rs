@@ -1,0 +1,25 @@
+//! How one request ended.
+
+use http::{HeaderValue, StatusCode};
+
+/// The end of one request that was to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A whole answer.
+    Answered {
+        status: StatusCode,
+        body_bytes: u64,
+        /// Value of the header that is counted.
+        counted: Option<HeaderValue>,
+    },
+    /// No connection: refused, unreachable, no socket left.
+    NotConnected,
+    /// The connection broke before the whole answer.
+    Broken,
+    /// The plan's timeout passed.
+    TimedOut,
+    /// Not sent, because too many were underway.
+    Overrun,
+    /// Underway when the run was cancelled.
+    Unfinished,
+}

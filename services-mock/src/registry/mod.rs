@@ -1,0 +1,6 @@
+//! Registration in Redis: a record with a lifetime, renewed by heartbeats.
+
+mod heartbeat;
+mod record;
+
+pub(crate) use heartbeat::Registration;

@@ -1,0 +1,11 @@
+//! The HTTP side of an instance: listening, routing, answering.
+
+mod answer;
+mod connection;
+mod listener;
+mod payload;
+mod route;
+mod trace;
+
+pub(crate) use connection::Life;
+pub(crate) use listener::{bind, serve};
