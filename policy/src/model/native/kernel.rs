@@ -1,0 +1,219 @@
+//! The loops over floats, written so that the compiler turns them into vector instructions.
+
+/// A weight matrix of a dense layer, cut into panels of columns. Within a panel one row of
+/// weights is contiguous and the sums of all columns stay in registers.
+#[derive(Debug)]
+pub(super) struct Dense {
+    inputs: usize,
+    outputs: usize,
+    panels: Vec<Panel>,
+}
+
+/// Weights of some neighbouring columns, `[inputs][columns]`; missing columns are zero.
+#[derive(Debug)]
+enum Panel {
+    Wide(Vec<[f32; 32]>),
+    Half(Vec<[f32; 16]>),
+    Narrow(Vec<[f32; 8]>),
+    /// A single column, summed along the inputs instead.
+    Single(Vec<f32>),
+}
+
+impl Dense {
+    /// Takes the weights, row-major `[inputs, outputs]`.
+    pub(super) fn new(weights: &[f32], inputs: usize, outputs: usize) -> Self {
+        debug_assert_eq!(weights.len(), inputs * outputs, "dimensions were checked");
+        let mut panels = Vec::new();
+        let mut first = 0;
+        while first < outputs {
+            let panel = Panel::cut(weights, outputs, first);
+            first += panel.columns();
+            panels.push(panel);
+        }
+        Self {
+            inputs,
+            outputs,
+            panels,
+        }
+    }
+
+    /// Columns of the result.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Adds `input · weights` to `output`, for one row.
+    pub(super) fn add_to(&self, input: &[f32], output: &mut [f32]) {
+        debug_assert_eq!((input.len(), output.len()), (self.inputs, self.outputs));
+        let mut rest = output;
+        for panel in &self.panels {
+            let columns = panel.columns().min(rest.len());
+            let (columns, others) = rest.split_at_mut(columns);
+            panel.add_to(input, columns);
+            rest = others;
+        }
+    }
+}
+
+impl Panel {
+    fn cut(weights: &[f32], outputs: usize, first: usize) -> Self {
+        match outputs - first {
+            1 => Self::Single(
+                weights
+                    .iter()
+                    .skip(first)
+                    .step_by(outputs)
+                    .copied()
+                    .collect(),
+            ),
+            2..=8 => Self::Narrow(columns(weights, outputs, first)),
+            9..=31 => Self::Half(columns(weights, outputs, first)),
+            _ => Self::Wide(columns(weights, outputs, first)),
+        }
+    }
+
+    fn columns(&self) -> usize {
+        match self {
+            Self::Wide(_) => 32,
+            Self::Half(_) => 16,
+            Self::Narrow(_) => 8,
+            Self::Single(_) => 1,
+        }
+    }
+
+    fn add_to(&self, input: &[f32], output: &mut [f32]) {
+        match self {
+            Self::Wide(weights) => add_panel(weights, input, output),
+            Self::Half(weights) => add_panel(weights, input, output),
+            Self::Narrow(weights) => add_panel(weights, input, output),
+            Self::Single(weights) => output[0] += dot(weights, input),
+        }
+    }
+}
+
+fn columns<const W: usize>(weights: &[f32], outputs: usize, first: usize) -> Vec<[f32; W]> {
+    let row = |row: &[f32]| {
+        let mut columns = [0.0; W];
+        for (column, weight) in columns.iter_mut().zip(&row[first..]) {
+            *column = *weight;
+        }
+        columns
+    };
+    weights.chunks_exact(outputs).map(row).collect()
+}
+
+fn add_panel<const W: usize>(weights: &[[f32; W]], input: &[f32], output: &mut [f32]) {
+    if let Ok(output) = <&mut [f32; W]>::try_from(&mut *output) {
+        *output = sums(weights, input, *output);
+        return;
+    }
+    let mut padded = [0.0; W];
+    padded[..output.len()].copy_from_slice(output);
+    let padded = sums(weights, input, padded);
+    output.copy_from_slice(&padded[..output.len()]);
+}
+
+#[inline(always)] // so that the sums live in registers
+fn sums<const W: usize>(weights: &[[f32; W]], input: &[f32], mut sums: [f32; W]) -> [f32; W] {
+    for (weights, input) in weights.iter().zip(input) {
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += weight * input;
+        }
+    }
+    sums
+}
+
+/// Sums in eight lanes: a single one would wait for each addition in turn.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_lanes, a_rest) = a.as_chunks::<8>();
+    let (b_lanes, b_rest) = b.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for (a, b) in a_lanes.iter().zip(b_lanes) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// max(x, 0) that keeps NaN, so that a broken model shows.
+pub(super) fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// 1 / (1 + e^-x)
+pub(super) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Applies `f` to one row; an operand of a single float goes with every column.
+pub(super) fn zip_row(f: impl Fn(f32, f32) -> f32, left: &[f32], right: &[f32], out: &mut [f32]) {
+    match (left, right) {
+        ([left], [right]) => out.fill(f(*left, *right)),
+        ([left], right) => {
+            for (out, right) in out.iter_mut().zip(right) {
+                *out = f(*left, *right);
+            }
+        }
+        (left, [right]) => {
+            for (out, left) in out.iter_mut().zip(left) {
+                *out = f(*left, *right);
+            }
+        }
+        (left, right) => {
+            for ((out, left), right) in out.iter_mut().zip(left).zip(right) {
+                *out = f(*left, *right);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_of_any_width_equals_the_plain_double_loop() {
+        for outputs in 1..=70 {
+            let inputs = 5;
+            let weight = |k: usize, j: usize| (k * 31 + j * 7 % 11) as f32;
+            let weights: Vec<f32> = (0..inputs)
+                .flat_map(|k| (0..outputs).map(move |j| weight(k, j)))
+                .collect();
+            let input = [1.0, -2.0, 0.5, 3.0, -1.0];
+            let mut output = vec![1.0; outputs];
+            Dense::new(&weights, inputs, outputs).add_to(&input, &mut output);
+            let expected: Vec<f32> = (0..outputs)
+                .map(|j| {
+                    1.0 + input
+                        .iter()
+                        .enumerate()
+                        .map(|(k, x)| x * weight(k, j))
+                        .sum::<f32>()
+                })
+                .collect();
+            assert_eq!(
+                output, expected,
+                "{outputs} columns; small integers and halves are exact"
+            );
+        }
+    }
+
+    #[test]
+    fn dot_takes_in_the_rest_behind_the_last_eight() {
+        let a: Vec<f32> = (0..19).map(|i| i as f32).collect();
+        let expected: f32 = (0..19).map(|i| (i * i) as f32).sum();
+        assert_eq!(
+            dot(&a, &a).to_bits(),
+            expected.to_bits(),
+            "small integers are exact"
+        );
+    }
+
+    #[test]
+    fn relu_keeps_not_a_number() {
+        assert!(relu(f32::NAN).is_nan());
+        assert_eq!((relu(-1.0), relu(2.0)), (0.0, 2.0));
+    }
+}
