@@ -38,11 +38,15 @@ pub struct FeatureMatrix {
     context: [f32; CONTEXT],
 }
 
-/// Decay factors of one candidate; first their exponents. In the order of [`Decays::exponents`].
-type DecayArray = [f32; 8];
+/// Decay factors of one candidate; first their exponents.
+type Decays = [f32; 5];
 
-#[derive(Clone, Copy, Debug)]
-struct Decays(DecayArray);
+/// Places in [`Decays`].
+const ERROR: usize = 0;
+const ERROR_RECENCY: usize = 1;
+const RECOVERY: usize = 2;
+const SENDS: usize = 3;
+const PEAK: usize = 4;
 
 /// Sums over the candidates and the scales that times are measured in.
 struct Scales {
@@ -102,49 +106,10 @@ impl FeatureMatrix {
     fn fill_decays(&mut self) {
         self.decays.clear();
         self.decays
-            .extend(self.readings.iter().map(Decays::exponents));
-        for Decays(values) in &mut self.decays {
-            for value in values {
-                *value = keep(*value);
-            }
+            .extend(self.readings.iter().map(decay_exponents));
+        for value in self.decays.as_flattened_mut() {
+            *value = keep(*value);
         }
-    }
-}
-
-impl Decays {
-    fn exponents(reading: &Reading) -> Self {
-        let error_age = reading.errors.map_or(f32::MAX, |errors| errors.age_seconds);
-        let peak_age = reading.peak.stored.map_or(0.0, |peak| peak.age_seconds);
-        Self([
-            error_age * (1.0 / ERROR_DECAY_SECONDS),
-            error_age * (1.0 / 3.0),
-            reading.since_ready_seconds * (1.0 / 10.0),
-            reading.sends.age_seconds * (1.0 / RECENT_SENDS_SECONDS),
-            peak_age * (1.0 / PEAK_DECAY_SECONDS),
-            0.0,
-            0.0,
-            0.0,
-        ])
-    }
-
-    fn error(&self) -> f32 {
-        self.0[0]
-    }
-
-    fn error_recency(&self) -> f32 {
-        self.0[1]
-    }
-
-    fn recovery(&self) -> f32 {
-        self.0[2]
-    }
-
-    fn sends(&self) -> f32 {
-        self.0[3]
-    }
-
-    fn peak(&self) -> f32 {
-        self.0[4]
     }
 }
 
@@ -194,6 +159,18 @@ impl Scales {
     }
 }
 
+fn decay_exponents(reading: &Reading) -> Decays {
+    let error_age = reading.errors.map_or(f32::MAX, |errors| errors.age_seconds);
+    let mut exponents = [0.0; 5];
+    exponents[ERROR] = error_age * (1.0 / ERROR_DECAY_SECONDS);
+    exponents[ERROR_RECENCY] = error_age * (1.0 / 3.0);
+    exponents[RECOVERY] = reading.since_ready_seconds * (1.0 / 10.0);
+    exponents[SENDS] = reading.sends.age_seconds * (1.0 / RECENT_SENDS_SECONDS);
+    exponents[PEAK] =
+        reading.peak.stored.map_or(0.0, |peak| peak.age_seconds) * (1.0 / PEAK_DECAY_SECONDS);
+    exponents
+}
+
 /// Writes what the logarithm is to be taken of: `1 + x` where the formula has `ln(1 + x)`.
 /// Other columns stay 1. [`write_missing`] overwrites what is missing.
 fn write_logarithm_arguments(
@@ -209,7 +186,7 @@ fn write_logarithm_arguments(
     let latency = &reading.latency;
     let errors = reading
         .errors
-        .map_or(0.0, |errors| errors.value * decays.error());
+        .map_or(0.0, |errors| errors.value * decays[ERROR]);
 
     row[IN_FLIGHT] = 1.0 + own;
     row[1] = reading.weight * scales.per_mean_weight;
@@ -223,11 +200,11 @@ fn write_logarithm_arguments(
     row[23] = latency.low;
     row[24] = 1.0 + reading.in_flight_work;
     row[25] = 1.0 + reading.mean_age_seconds * per_mean;
-    let send_rate = reading.sends.value * decays.sends() / RECENT_SENDS_SECONDS;
+    let send_rate = reading.sends.value * decays[SENDS] / RECENT_SENDS_SECONDS;
     row[26] = 1.0 + send_rate * scales.mean_seconds;
     row[30] = 1.0 + silence / latency.slow.max(0.1);
     row[31] = latency.last;
-    let peak_seconds = reading.peak.blend(decays.peak(), scales.mean_seconds);
+    let peak_seconds = reading.peak.blend(decays[PEAK], scales.mean_seconds);
     row[PEAK_EWMA] = peak_seconds * per_mean;
     row[ERROR_FACTOR] = 1.0 + 20.0 * errors;
     write_source_arguments(row, reading, fused, scales);
@@ -271,10 +248,10 @@ fn write_missing(row: &mut [f32; FEATURES], reading: &Reading) {
 fn write_parts(row: &mut [f32; FEATURES], reading: &Reading, decays: &Decays) {
     let errors = reading
         .errors
-        .map_or(0.0, |errors| errors.value * decays.error());
+        .map_or(0.0, |errors| errors.value * decays[ERROR]);
     let samples = reading.latency.samples;
     row[5] = errors.max(0.0).sqrt();
-    row[6] = decays.error_recency();
+    row[6] = decays[ERROR_RECENCY];
     row[9] = reading
         .health
         .map_or(f32::MAX, |health| health.age_seconds * (1.0 / 5.0));
@@ -289,7 +266,7 @@ fn write_parts(row: &mut [f32; FEATURES], reading: &Reading, decays: &Decays) {
     row[16] = reading
         .registry
         .map_or(f32::MAX, |report| report.age_seconds);
-    row[19] = decays.recovery();
+    row[19] = decays[RECOVERY];
     row[20] = samples / (samples + 20.0);
     row[28] = reading.load_trend.utilization;
 }

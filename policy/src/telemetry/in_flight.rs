@@ -195,6 +195,33 @@ mod tests {
         assert_eq!(endpoint.read(ms(9000)).silence_seconds, 0.0);
     }
 
+    #[test]
+    fn threads_that_send_finish_and_drop_leave_nothing_in_flight() {
+        let (endpoint, cluster) = fixture();
+        std::thread::scope(|scope| {
+            for thread in 0..4usize {
+                let (endpoint, cluster) = (&endpoint, &cluster);
+                scope.spawn(move || {
+                    for i in 0..5000 {
+                        let class = Class::of_route(i % 20);
+                        let guard = endpoint.start(cluster, class, ms(i as u64));
+                        if i % 3 != thread % 3 {
+                            guard.finish(Outcome::Success, ms(i as u64 + 7));
+                        }
+                    }
+                });
+            }
+        });
+        let reading = endpoint.read(ms(6000));
+        assert_eq!([reading.in_flight, reading.in_flight_work], [0.0, 0.0]);
+        assert_eq!(reading.mean_age_seconds, 0.0);
+        let recorded = cluster.samples();
+        assert_eq!(
+            reading.latency.samples, recorded as f32,
+            "both count each success once"
+        );
+    }
+
     fn any_outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
             Just(Outcome::Success),
