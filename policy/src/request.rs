@@ -48,6 +48,9 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the endpoint is to blame.
     pub fn is_error(self) -> bool {
-        matches!(self, Self::ServerError | Self::ConnectionError | Self::Timeout)
+        matches!(
+            self,
+            Self::ServerError | Self::ConnectionError | Self::Timeout
+        )
     }
 }

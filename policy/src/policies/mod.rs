@@ -1,28 +1,26 @@
 //! Balancing policies: pure choices among candidates, with no clock and no network.
 
-use crate::{request::Request, telemetry::{ClusterStats, EndpointStats}, time::Timestamp};
-use std::{fmt, sync::Arc, time::Duration};
+mod candidates;
+mod scratch;
+mod lowest;
+mod random;
+mod round_robin;
+mod least_request;
+mod peak_ewma;
+mod c3;
+mod prequal;
+mod ring_hash;
+mod config;
+mod onnx;
 
-/// The endpoints that may take a request, with what policies derive from the set alone.
-/// Made when membership or readiness changes, never per request.
-#[derive(Debug)]
-pub struct Candidates { endpoints: Vec<Arc<EndpointStats>> }
+pub use candidates::Candidates;
+pub use config::{Choices, PolicyConfig, build};
+pub use onnx::{Onnx, OnnxSettings, Scoring};
+pub use peak_ewma::peak_ewma_cost;
+pub use scratch::Scratch;
 
-impl Candidates {
-    /// A set in the given order.
-    pub fn new(endpoints: Vec<Arc<EndpointStats>>) -> Self { Self { endpoints } }
-    /// The endpoints.
-    pub fn endpoints(&self) -> &[Arc<EndpointStats>] { &self.endpoints }
-}
-
-/// Buffers and chance of one thread, reused from decision to decision.
-#[derive(Debug)]
-pub struct Scratch {}
-
-impl Scratch {
-    /// Buffers for one thread, drawing from `seed`.
-    pub fn from_seed(seed: u64) -> Self { let _ = seed; Self {} }
-}
+use crate::{request::Request, telemetry::ClusterStats, time::Timestamp};
+use std::{fmt, time::Duration};
 
 /// All that one decision reads.
 #[derive(Debug)]
@@ -44,7 +42,8 @@ pub struct Decision<'a> {
 pub struct Pick {
     /// Index into the candidates.
     pub index: usize,
-    /// Probability with which this candidate was to be chosen.
+    /// Probability with which this candidate was to be chosen, above 0 and at most 1. Where
+    /// only a sample of the candidates was looked at: given that sample.
     pub propensity: f32,
     /// How it came about.
     pub kind: PickKind,
@@ -82,8 +81,28 @@ pub trait Policy: fmt::Debug + Send + Sync {
     fn pick(&self, decision: &mut Decision<'_>) -> Option<Pick>;
 
     /// How often [`Policy::refresh`] wants to be called; `None` for never.
-    fn refresh_interval(&self) -> Option<Duration> { None }
+    fn refresh_interval(&self) -> Option<Duration> {
+        None
+    }
 
     /// Work off the hot path, on a timer (interval scoring).
-    fn refresh(&self, _candidates: &Candidates, _cluster: &ClusterStats, _now: Timestamp, _scratch: &mut Scratch) {}
+    fn refresh(
+        &self,
+        _candidates: &Candidates,
+        _cluster: &ClusterStats,
+        _now: Timestamp,
+        _scratch: &mut Scratch,
+    ) {
+    }
+}
+
+impl Pick {
+    /// A policy's own choice.
+    fn own(index: usize, propensity: f32) -> Self {
+        Self {
+            index,
+            propensity,
+            kind: PickKind::Policy,
+        }
+    }
 }

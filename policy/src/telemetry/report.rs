@@ -1,0 +1,174 @@
+//! Load that an endpoint tells of itself, over one channel: on its responses, or through the
+//! registry. A report is old the moment it arrives, so own sends since then are counted with it.
+
+use super::cell::{F32Cell, TimeCell};
+use crate::time::Timestamp;
+use std::{
+    sync::atomic::{AtomicI32, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// Load that an endpoint reports of itself; what it does not say stays `None`. NaN and
+/// negative numbers count as not said, and large ones are cut on entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LoadReport {
+    /// Requests in flight at the endpoint, from all balancers.
+    pub in_flight: Option<f32>,
+    /// Utilisation, 1.0 is fully busy.
+    pub utilization: Option<f32>,
+    /// Recent latency as the endpoint sees it.
+    pub latency: Option<Duration>,
+}
+
+/// The latest report of one channel, as read for a decision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reported {
+    /// Requests in flight at the endpoint when it reported.
+    pub in_flight: Option<f32>,
+    /// Own requests started less own requests ended since then.
+    pub own_since: f32,
+    /// Utilisation, 1.0 is fully busy.
+    pub utilization: Option<f32>,
+    /// Latency as the endpoint sees it, in seconds.
+    pub latency_seconds: Option<f32>,
+    /// Seconds since the report came in.
+    pub age_seconds: f32,
+}
+
+/// Beyond these a report is taken for nonsense and cut.
+const MAX_IN_FLIGHT: f32 = 1e6;
+const MAX_UTILIZATION: f32 = 10.0;
+const MAX_LATENCY_SECONDS: f32 = 3600.0;
+/// Stands for a value that was not reported.
+const ABSENT: f32 = f32::NAN;
+
+/// The latest report of one channel, as stored.
+#[derive(Debug)]
+pub(super) struct ReportCell {
+    in_flight: F32Cell,
+    utilization: F32Cell,
+    latency_seconds: F32Cell,
+    own_since: AtomicI32,
+    at: TimeCell,
+}
+
+impl LoadReport {
+    /// The same report with only values that a statistic can bear.
+    pub(super) fn sane(&self) -> Self {
+        let within = |value: Option<f32>, max: f32| value.filter(|v| *v >= 0.0).map(|v| v.min(max));
+        Self {
+            in_flight: within(self.in_flight, MAX_IN_FLIGHT),
+            utilization: within(self.utilization, MAX_UTILIZATION),
+            latency: self
+                .latency
+                .map(|l| l.min(Duration::from_secs_f32(MAX_LATENCY_SECONDS))),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Reported {
+    /// Requests in flight at the endpoint by now: what was reported and own sends since, but
+    /// at least the `own` that are known to be there. `None` when the report did not say.
+    #[inline]
+    pub fn in_flight_now(&self, own: f32) -> Option<f32> {
+        self.in_flight
+            .map(|reported| (reported + self.own_since).max(own))
+    }
+}
+
+impl ReportCell {
+    pub(super) const fn new() -> Self {
+        Self {
+            in_flight: F32Cell::new(ABSENT),
+            utilization: F32Cell::new(ABSENT),
+            latency_seconds: F32Cell::new(ABSENT),
+            own_since: AtomicI32::new(0),
+            at: TimeCell::never(),
+        }
+    }
+
+    /// Replaces the report by a sane one. Under the endpoint's lock.
+    pub(super) fn replace(&self, report: &LoadReport, now: Timestamp) {
+        self.in_flight.store(report.in_flight.unwrap_or(ABSENT));
+        self.utilization.store(report.utilization.unwrap_or(ABSENT));
+        let latency_seconds = report.latency.map_or(ABSENT, |l| l.as_secs_f32());
+        self.latency_seconds.store(latency_seconds);
+        self.own_since.store(0, Relaxed);
+        self.at.store(now);
+    }
+
+    pub(super) fn request_started(&self) {
+        self.own_since.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn request_ended(&self) {
+        self.own_since.fetch_sub(1, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn read(&self, now: Timestamp) -> Option<Reported> {
+        let age_seconds = self.at.age_seconds(now)?;
+        let present = |value: f32| (!value.is_nan()).then_some(value);
+        Some(Reported {
+            in_flight: present(self.in_flight.load()),
+            own_since: self.own_since.load(Relaxed) as f32,
+            utilization: present(self.utilization.load()),
+            latency_seconds: present(self.latency_seconds.load()),
+            age_seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_in_a_report_counts_as_not_said() {
+        let report = LoadReport {
+            in_flight: Some(f32::NAN),
+            utilization: Some(-1.0),
+            latency: None,
+        };
+        assert!(report.sane().is_empty());
+    }
+
+    #[test]
+    fn huge_values_in_a_report_are_cut() {
+        let report = LoadReport {
+            in_flight: Some(f32::INFINITY),
+            utilization: Some(f32::MAX),
+            latency: Some(Duration::MAX),
+        };
+        let cell = ReportCell::new();
+        cell.replace(&report.sane(), Timestamp::ZERO);
+        let read = cell.read(Timestamp::ZERO).expect("a report was stored");
+        assert_eq!(read.in_flight, Some(MAX_IN_FLIGHT));
+        assert_eq!(read.utilization, Some(MAX_UTILIZATION));
+        assert_eq!(read.latency_seconds, Some(MAX_LATENCY_SECONDS));
+    }
+
+    #[test]
+    fn own_requests_since_the_report_are_added_and_ended_ones_taken_off() {
+        let cell = ReportCell::new();
+        let report = LoadReport {
+            in_flight: Some(3.0),
+            ..LoadReport::default()
+        };
+        cell.replace(&report, Timestamp::ZERO);
+        cell.request_started();
+        cell.request_started();
+        cell.request_ended();
+        let read = cell.read(Timestamp::ZERO).expect("a report was stored");
+        assert_eq!(read.in_flight_now(0.0), Some(4.0));
+        assert_eq!(
+            read.in_flight_now(9.0),
+            Some(9.0),
+            "own requests are known to be there"
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! The learned policy's guardrails: what it does when the model is wrong, greedy or late.
+
+use lb_policy::{
+    endpoint::EndpointId,
+    features::{CONTEXT, FEATURES},
+    model::{ScoreError, Scorer, Workspace},
+    policies::{
+        Candidates, Decision, FallbackReason, Onnx, OnnxSettings, Pick, PickKind, Policy,
+        PolicyConfig, Scoring, Scratch, build,
+    },
+    request::{Class, Request},
+    telemetry::{ClusterStats, EndpointStats, InFlight},
+    time::Timestamp,
+};
+use std::{sync::Arc, time::Duration};
+
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// Gives the candidates these costs, in order, or fails.
+#[derive(Debug)]
+struct Fixed(Result<Vec<f32>, &'static str>);
+
+impl Scorer for Fixed {
+    fn score(
+        &self,
+        rows: &[f32],
+        _context: &[f32; CONTEXT],
+        costs: &mut [f32],
+        _workspace: &mut Workspace,
+    ) -> Result<(), ScoreError> {
+        assert_eq!(rows.len(), costs.len() * FEATURES, "one row for each cost");
+        let fixed = self
+            .0
+            .as_ref()
+            .map_err(|cause| ScoreError::Runtime((*cause).to_owned()))?;
+        for (cost, fixed) in costs.iter_mut().zip(fixed) {
+            *cost = *fixed;
+        }
+        Ok(())
+    }
+}
+
+struct Bench {
+    policy: Onnx,
+    endpoints: Vec<Arc<EndpointStats>>,
+    candidates: Candidates,
+    cluster: Arc<ClusterStats>,
+    scratch: Scratch,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new(model: Result<Vec<f32>, &'static str>, settings: OnnxSettings) -> Self {
+        let fallback = build(&PolicyConfig::PeakEwma);
+        let endpoints: Vec<_> = (0..8).map(endpoint).collect();
+        Self {
+            policy: Onnx::new(Arc::new(Fixed(model)), settings, fallback),
+            candidates: Candidates::new(endpoints.clone()),
+            endpoints,
+            cluster: Arc::default(),
+            scratch: Scratch::from_seed(5),
+            now: Timestamp::ZERO,
+        }
+    }
+
+    fn pick(&mut self) -> Pick {
+        let picked = self.policy.pick(&mut Decision {
+            request: &Request::default(),
+            candidates: &self.candidates,
+            cluster: &self.cluster,
+            now: self.now,
+            scratch: &mut self.scratch,
+        });
+        picked.expect("there are candidates")
+    }
+
+    fn refresh(&mut self) {
+        self.policy
+            .refresh(&self.candidates, &self.cluster, self.now, &mut self.scratch);
+    }
+
+    fn send(&self, index: usize) -> InFlight {
+        self.candidates.endpoints()[index].start(&self.cluster, Class::default(), self.now)
+    }
+}
+
+fn endpoint(i: usize) -> Arc<EndpointStats> {
+    let id = EndpointId::new(&format!("10.0.0.{i}:80"));
+    Arc::new(EndpointStats::new(id, 1, Timestamp::ZERO))
+}
+
+fn greedy() -> OnnxSettings {
+    OnnxSettings {
+        exploration: 0.0,
+        ..OnnxSettings::default()
+    }
+}
+
+fn by_interval() -> OnnxSettings {
+    OnnxSettings {
+        scoring: Scoring::Interval(INTERVAL),
+        ..greedy()
+    }
+}
+
+fn rising() -> Vec<f32> {
+    (0..8).map(|i| i as f32).collect()
+}
+
+fn with(value: f32) -> Vec<f32> {
+    let mut costs = rising();
+    costs[5] = value;
+    costs
+}
+
+#[test]
+fn a_broken_model_leaves_the_choice_to_the_fallback_and_says_why() {
+    use FallbackReason::{NotFinite, OutOfRange, Runtime};
+    let cases = [
+        (Ok(with(f32::NAN)), NotFinite),
+        (Ok(with(f32::INFINITY)), NotFinite),
+        (Ok(with(f32::NEG_INFINITY)), NotFinite),
+        (Ok(with(50.1)), OutOfRange),
+        (Ok(with(-50.1)), OutOfRange),
+        (Err("no session"), Runtime),
+    ];
+    for (model, reason) in cases {
+        for settings in [greedy(), by_interval()] {
+            let mut bench = Bench::new(model.clone(), settings);
+            bench.refresh();
+            let pick = bench.pick();
+            assert_eq!(pick.kind, PickKind::Fallback(reason), "{model:?}");
+            assert!(pick.index < 8);
+        }
+    }
+}
+
+#[test]
+fn the_lowest_cost_is_chosen_for_sure_without_exploration() {
+    for settings in [greedy(), by_interval()] {
+        let mut bench = Bench::new(Ok(with(-3.0)), settings);
+        bench.refresh();
+        let expected = Pick {
+            index: 5,
+            propensity: 1.0,
+            kind: PickKind::Policy,
+        };
+        assert_eq!(bench.pick(), expected);
+    }
+}
+
+#[test]
+fn exploration_is_even_and_its_propensity_is_told() {
+    let settings = OnnxSettings {
+        exploration: 0.2,
+        ..OnnxSettings::default()
+    };
+    let mut bench = Bench::new(Ok(rising()), settings);
+    let mut explored = [0u32; 8];
+    for _ in 0..8000 {
+        let pick = bench.pick();
+        let expected = if pick.index == 0 { 0.8 + 0.025 } else { 0.025 };
+        assert!((pick.propensity - expected).abs() < 1e-6, "{pick:?}");
+        match pick.kind {
+            PickKind::Explored => explored[pick.index] += 1,
+            kind => assert_eq!((pick.index, kind), (0, PickKind::Policy)),
+        }
+    }
+    // 200 are expected, with a standard deviation of 14.
+    assert!(
+        explored.iter().all(|count| (130..270).contains(count)),
+        "{explored:?}"
+    );
+}
+
+#[test]
+fn one_endpoint_gets_no_more_than_its_cap() {
+    let mut bench = Bench::new(Ok(rising()), greedy());
+    let mut counts = [0u32; 8];
+    let mut in_flight = Vec::new();
+    for _ in 0..800 {
+        let pick = bench.pick();
+        counts[pick.index] += 1;
+        if pick.index != 0 {
+            assert_eq!(pick.kind, PickKind::Capped);
+        }
+        in_flight.push(bench.send(pick.index));
+        bench.now = bench.now + Duration::from_millis(2);
+    }
+    // Three times an eighth, and the first 16 are not capped.
+    assert!(
+        (0.35..0.40).contains(&(f64::from(counts[0]) / 800.0)),
+        "{counts:?}"
+    );
+    assert!(
+        (0.35..0.40).contains(&(f64::from(counts[1]) / 800.0)),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn few_requests_are_not_capped() {
+    let mut bench = Bench::new(Ok(rising()), greedy());
+    let mut in_flight = Vec::new();
+    for _ in 0..16 {
+        let pick = bench.pick();
+        assert_eq!((pick.index, pick.kind), (0, PickKind::Policy));
+        in_flight.push(bench.send(pick.index));
+    }
+}
+
+#[test]
+fn interval_scores_are_missing_before_and_stale_twenty_intervals_after_a_refresh() {
+    let mut bench = Bench::new(Ok(rising()), by_interval());
+    assert_eq!(bench.policy.refresh_interval(), Some(INTERVAL));
+    let stale = PickKind::Fallback(FallbackReason::Stale);
+    assert_eq!(bench.pick().kind, stale);
+    bench.refresh();
+    bench.now = bench.now + INTERVAL * 20;
+    assert_eq!(bench.pick().kind, PickKind::Policy);
+    bench.now = bench.now + Duration::from_millis(1);
+    assert_eq!(bench.pick().kind, stale);
+}
+
+#[test]
+fn interval_scores_are_corrected_by_what_was_sent_since() {
+    let costs = vec![0.0, 0.5, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0];
+    let mut bench = Bench::new(Ok(costs), by_interval());
+    bench.refresh();
+    assert_eq!(bench.pick().index, 0);
+    let sent = bench.send(0);
+    assert_eq!(bench.pick().index, 1, "ln 2 more than 0.0 is above 0.5");
+    drop(sent);
+    assert_eq!(bench.pick().index, 0);
+}
+
+#[test]
+fn interval_scores_follow_the_endpoint_and_not_its_place() {
+    let mut bench = Bench::new(Ok(rising()), by_interval());
+    bench.refresh();
+    let mut changed: Vec<_> = bench.endpoints.iter().rev().map(Arc::clone).collect();
+    changed.insert(0, endpoint(99));
+    bench.candidates = Candidates::new(changed);
+    let pick = bench.pick();
+    assert_eq!(
+        (pick.index, pick.kind),
+        (8, PickKind::Policy),
+        "the former first is now last"
+    );
+}
+
+#[test]
+fn interval_scores_of_other_endpoints_are_no_scores() {
+    let mut bench = Bench::new(Ok(rising()), by_interval());
+    bench.refresh();
+    bench.candidates = Candidates::new((100..103).map(endpoint).collect());
+    assert_eq!(bench.pick().kind, PickKind::Fallback(FallbackReason::Stale));
+}
+
+#[test]
+fn settings_out_of_range_are_brought_into_it() {
+    let settings = OnnxSettings {
+        share_cap: f32::NAN,
+        exploration: f32::NAN,
+        ..OnnxSettings::default()
+    };
+    let mut bench = Bench::new(Ok(rising()), settings);
+    let expected = Pick {
+        index: 0,
+        propensity: 1.0,
+        kind: PickKind::Policy,
+    };
+    assert_eq!(bench.pick(), expected);
+}
