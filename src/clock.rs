@@ -12,7 +12,9 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Self {
-        Self { epoch: Instant::now() }
+        Self {
+            epoch: Instant::now(),
+        }
     }
 
     /// Time since the start.
@@ -23,6 +25,8 @@ impl Clock {
 
 /// The wall clock, for measuring where no [`Clock`] can be passed.
 pub fn since_unix_epoch() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::ZERO + elapsed
 }

@@ -6,4 +6,6 @@ pub struct DemoArgs {}
 /// Runs.
 /// # Errors
 /// None.
-pub fn run(_: &DemoArgs) -> Result<()> { Ok(()) }
+pub fn run(_: &DemoArgs) -> Result<()> {
+    Ok(())
+}

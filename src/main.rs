@@ -95,13 +95,18 @@ fn test(args: &RunArgs, out: &mut impl Write) -> anyhow::Result<()> {
         writeln!(out, "warning: model version passed over: {problem}")?;
     }
     let (clusters, routes) = (config.runtime.clusters.len(), config.runtime.routes.len());
-    writeln!(out, "{}: valid, {clusters} clusters, {routes} routes", config.source)?;
+    writeln!(
+        out,
+        "{}: valid, {clusters} clusters, {routes} routes",
+        config.source
+    )?;
     Ok(())
 }
 
 fn start_logging() {
     // Pingora tells each step at `info`; its warnings are enough.
-    let quiet = "info,pingora=warn,pingora_core=warn,pingora_proxy=warn,pingora_load_balancing=warn";
+    let quiet =
+        "info,pingora=warn,pingora_core=warn,pingora_proxy=warn,pingora_load_balancing=warn";
     let filter = env_logger::Env::default().default_filter_or(quiet);
     env_logger::Builder::from_env(filter)
         .format(|buffer, record| {

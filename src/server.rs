@@ -6,8 +6,8 @@ use crate::{
     clock::Clock,
     config::{self, Config, ConfigErrors, Listener},
     control::{
-        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Order, RegistryMetrics, ReloadMetrics, Reloader,
-        ShutdownOnSignal, SourceBook, Start, build,
+        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Order, RegistryMetrics,
+        ReloadMetrics, Reloader, ShutdownOnSignal, SourceBook, Start, build,
     },
     proxy::{AccessLog, EdgeProxy, Limited, OpenConnections, ProxyMetrics},
     topology::SharedTopology,
@@ -94,7 +94,10 @@ pub enum StartError {
 pub fn check(path: &Path) -> Result<(Config, ModelBook), StartError> {
     let config = config::load(path, &|name| std::env::var(name).ok())?;
     let models = ModelBook::load(&config);
-    let models = models.map_err(|source| StartError::Model { file: config.source.clone(), source })?;
+    let models = models.map_err(|source| StartError::Model {
+        file: config.source.clone(),
+        source,
+    })?;
     Ok((config, models))
 }
 
@@ -103,9 +106,17 @@ pub fn check(path: &Path) -> Result<(Config, ModelBook), StartError> {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(path: &Path, upgrade: bool, signals: mpsc::UnboundedReceiver<Order>) -> Result<(), StartError> {
+pub fn run(
+    path: &Path,
+    upgrade: bool,
+    signals: mpsc::UnboundedReceiver<Order>,
+) -> Result<(), StartError> {
     let (config, models) = check(path)?;
-    let addresses = if upgrade { configured_addresses(&config) } else { free_addresses(&config)? };
+    let addresses = if upgrade {
+        configured_addresses(&config)
+    } else {
+        free_addresses(&config)?
+    };
     write_pid_file(&config)?;
     let drain = config.boot.shutdown.drain;
     let parts = Parts::assemble(path, config, &models)?;
@@ -124,8 +135,16 @@ struct Addresses {
 }
 
 fn configured_addresses(config: &Config) -> Addresses {
-    let listeners = config.boot.listeners.iter().map(|listener| listener.address).collect();
-    Addresses { admin: config.boot.admin, listeners }
+    let listeners = config
+        .boot
+        .listeners
+        .iter()
+        .map(|listener| listener.address)
+        .collect();
+    Addresses {
+        admin: config.boot.admin,
+        listeners,
+    }
 }
 
 /// Finds out early whether the addresses are free, with an error that names them: Pingora
@@ -133,10 +152,16 @@ fn configured_addresses(config: &Config) -> Addresses {
 fn free_addresses(config: &Config) -> Result<Addresses, StartError> {
     let mut probes = Vec::new();
     let mut probe = |key: String, address: SocketAddr| {
-        let bound = TcpListener::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let bound =
+            TcpListener::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (free, socket) = bound.map_err(|source| {
             let file = config.source.clone();
-            StartError::Bind { file, key, address, source }
+            StartError::Bind {
+                file,
+                key,
+                address,
+                source,
+            }
         })?;
         // Held until all are known, so that two zeros do not become the same port.
         probes.push(socket);
@@ -144,15 +169,23 @@ fn free_addresses(config: &Config) -> Result<Addresses, StartError> {
     };
     let admin = probe("admin.address".to_owned(), config.boot.admin)?;
     let listeners = config.boot.listeners.iter().enumerate();
-    let listeners = listeners.map(|(i, listener)| probe(format!("listeners[{i}].address"), listener.address));
-    Ok(Addresses { admin, listeners: listeners.collect::<Result<_, StartError>>()? })
+    let listeners =
+        listeners.map(|(i, listener)| probe(format!("listeners[{i}].address"), listener.address));
+    Ok(Addresses {
+        admin,
+        listeners: listeners.collect::<Result<_, StartError>>()?,
+    })
 }
 
 fn write_pid_file(config: &Config) -> Result<(), StartError> {
     let path = &config.boot.upgrade.pid_file;
     std::fs::write(path, format!("{}\n", std::process::id())).map_err(|source| {
         let file = config.source.clone();
-        StartError::PidFile { file, path: path.clone(), source }
+        StartError::PidFile {
+            file,
+            path: path.clone(),
+            source,
+        }
     })
 }
 
@@ -184,7 +217,13 @@ impl Parts {
         let clock = foundation.clock;
         let proxy_metrics = metrics.proxy.clone();
         let shared = Arc::clone(&topology);
-        let reloader = Arc::new(Reloader::new(path.to_owned(), foundation, shared, metrics, access_log.clone()));
+        let reloader = Arc::new(Reloader::new(
+            path.to_owned(),
+            foundation,
+            shared,
+            metrics,
+            access_log.clone(),
+        ));
         let connections = OpenConnections::default();
         let lifecycle = Arc::new(Lifecycle::new(connections.clone(), access_log.clone()));
         Ok(Self {
@@ -201,22 +240,47 @@ impl Parts {
         })
     }
 
-    fn into_server(self, addresses: &Addresses, upgrade: bool, signals: mpsc::UnboundedReceiver<Order>) -> Server {
-        let opt = Opt { upgrade, ..Opt::default() };
+    fn into_server(
+        self,
+        addresses: &Addresses,
+        upgrade: bool,
+        signals: mpsc::UnboundedReceiver<Order>,
+    ) -> Server {
+        let opt = Opt {
+            upgrade,
+            ..Opt::default()
+        };
         let mut server = Server::new_with_opt_and_conf(opt, server_conf(&self.config));
         server.bootstrap();
         let (requests, waiting) = mpsc::channel(RELOADS_WAITING_MAX);
         server.add_service(self.admin_service(addresses.admin, requests));
-        let proxies: Vec<_> = self.config.boot.listeners.iter().zip(&addresses.listeners).collect();
+        let proxies: Vec<_> = self
+            .config
+            .boot
+            .listeners
+            .iter()
+            .zip(&addresses.listeners)
+            .collect();
         let proxies: Vec<_> = proxies
             .into_iter()
-            .map(|(listener, &address)| server.add_service(self.proxy_service(listener, address, &server.configuration)))
+            .map(|(listener, &address)| {
+                server.add_service(self.proxy_service(listener, address, &server.configuration))
+            })
             .collect();
-        let start = Start { feeds: self.feeds, signals, requests: waiting };
+        let start = Start {
+            feeds: self.feeds,
+            signals,
+            requests: waiting,
+        };
         let control = Control::new(self.reloader, self.lifecycle, start);
-        let control = server.add_service(GenBackgroundService::new("control".to_owned(), Arc::new(control)));
+        let control = server.add_service(GenBackgroundService::new(
+            "control".to_owned(),
+            Arc::new(control),
+        ));
         // No request is taken before the first pass of discovery and health checks.
-        proxies.iter().for_each(|proxy| proxy.add_dependency(&control));
+        proxies
+            .iter()
+            .for_each(|proxy| proxy.add_dependency(&control));
         server
     }
 
@@ -233,7 +297,11 @@ impl Parts {
             registry: self.registry.clone(),
         };
         log::info!("listening kind=admin address={address}");
-        let mut service = Service::with_listeners("admin".to_owned(), Listeners::tcp(&address.to_string()), admin);
+        let mut service = Service::with_listeners(
+            "admin".to_owned(),
+            Listeners::tcp(&address.to_string()),
+            admin,
+        );
         service.threads = Some(1);
         service
     }
@@ -246,16 +314,31 @@ impl Parts {
     ) -> Service<Limited<HttpProxy<EdgeProxy>>> {
         let metrics = self.proxy_metrics.clone();
         let (open, refused) = metrics.listener(&address.to_string());
-        let proxy =
-            EdgeProxy::new(Arc::clone(&self.topology), self.clock, metrics, self.access_log.clone(), listener);
+        let proxy = EdgeProxy::new(
+            Arc::clone(&self.topology),
+            self.clock,
+            metrics,
+            self.access_log.clone(),
+            listener,
+        );
         let mut proxy = HttpProxy::new(proxy, Arc::clone(conf));
         proxy.handle_init_modules();
         let mut options = HttpServerOptions::default();
         options.keepalive_request_limit = listener.keepalive_requests;
         proxy.server_options = Some(options);
-        let limited = Limited::new(proxy, listener.max_connections, self.connections.clone(), open, refused);
+        let limited = Limited::new(
+            proxy,
+            listener.max_connections,
+            self.connections.clone(),
+            open,
+            refused,
+        );
         log::info!("listening kind=proxy address={address}");
-        let mut service = Service::with_listeners("proxy".to_owned(), Listeners::tcp(&address.to_string()), limited);
+        let mut service = Service::with_listeners(
+            "proxy".to_owned(),
+            Listeners::tcp(&address.to_string()),
+            limited,
+        );
         service.threads = Some(self.config.boot.threads);
         service
     }

@@ -44,7 +44,13 @@ impl Topology {
     pub fn new(generation: u64, config: Arc<Config>, balancers: Vec<Arc<Balancer>>) -> Self {
         let filters = Chain::new(&config.runtime);
         let router = Router::new(&config);
-        Self { generation, config, filters, router, balancers }
+        Self {
+            generation,
+            config,
+            filters,
+            router,
+            balancers,
+        }
     }
 
     /// Counts successful loads of the configuration, from 1.
@@ -110,10 +116,12 @@ impl Router {
         }
         for host in &route.hosts {
             match host.strip_prefix('*') {
-                Some(suffix) => match self.wildcards.iter_mut().find(|(known, _)| known == suffix) {
-                    Some((_, list)) => list.push(index),
-                    None => self.wildcards.push((suffix.to_owned(), vec![index])),
-                },
+                Some(suffix) => {
+                    match self.wildcards.iter_mut().find(|(known, _)| known == suffix) {
+                        Some((_, list)) => list.push(index),
+                        None => self.wildcards.push((suffix.to_owned(), vec![index])),
+                    }
+                }
                 None => self.exact.entry(host.clone()).or_default().push(index),
             }
         }
@@ -125,9 +133,12 @@ impl Router {
             list.sort_by_key(|&index| std::cmp::Reverse(routes[index].path_prefix.len()));
         };
         self.exact.values_mut().for_each(longest_first);
-        self.wildcards.iter_mut().for_each(|(_, list)| longest_first(list));
+        self.wildcards
+            .iter_mut()
+            .for_each(|(_, list)| longest_first(list));
         longest_first(&mut self.any_host);
-        self.wildcards.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
+        self.wildcards
+            .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
     }
 
     /// The most specific host that has a matching path: exact, then the longest wildcard,
@@ -140,8 +151,15 @@ impl Router {
         } else {
             host
         };
-        let exact = if self.exact.is_empty() { None } else { self.exact.get(host) };
-        let wildcards = self.wildcards.iter().filter(|(suffix, _)| host.ends_with(suffix.as_str()));
+        let exact = if self.exact.is_empty() {
+            None
+        } else {
+            self.exact.get(host)
+        };
+        let wildcards = self
+            .wildcards
+            .iter()
+            .filter(|(suffix, _)| host.ends_with(suffix.as_str()));
         exact
             .into_iter()
             .chain(wildcards.map(|(_, list)| list))
@@ -150,25 +168,33 @@ impl Router {
     }
 
     fn find_in(&self, list: &[usize], path: &str) -> Option<&RouteEntry> {
-        list.iter().map(|&index| &self.routes[index]).find(|route| is_below(path, &route.path_prefix))
+        list.iter()
+            .map(|&index| &self.routes[index])
+            .find(|route| is_below(path, &route.path_prefix))
     }
 }
 
-/// Whether `path` is `prefix` or lies below it. `prefix` has no slash at its end.
+/// Whether `path` starts with `prefix` on a segment boundary: `/a` matches `/a` and `/a/b`
+/// but not `/ab`, and `/a/` matches `/a/b` but not `/a`.
 fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let at_boundary =
+        |rest: &str| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/');
+    path.strip_prefix(prefix).is_some_and(at_boundary)
 }
 
 fn entry(config: &Config, route: &Route, index: usize) -> RouteEntry {
-    let without_slash = |prefix: &str| prefix.trim_end_matches('/').to_owned();
-    let cluster = config.runtime.clusters.iter().position(|cluster| cluster.name == route.cluster);
+    let cluster = config
+        .runtime
+        .clusters
+        .iter()
+        .position(|cluster| cluster.name == route.cluster);
     RouteEntry {
         name: route.name.clone(),
         class: Class::of_route(index),
         cluster: cluster.expect("the configuration was checked: every route's cluster exists"),
-        strip_prefix: route.strip_prefix.as_deref().map(without_slash),
+        strip_prefix: route.strip_prefix.clone(),
         index,
-        path_prefix: without_slash(&route.path_prefix),
+        path_prefix: route.path_prefix.clone(),
     }
 }
 
@@ -181,7 +207,11 @@ mod tests {
         let lines: Vec<_> = routes
             .iter()
             .map(|(hosts, prefix)| {
-                let hosts = if hosts.is_empty() { String::new() } else { format!("hosts: {hosts:?}, ") };
+                let hosts = if hosts.is_empty() {
+                    String::new()
+                } else {
+                    format!("hosts: {hosts:?}, ")
+                };
                 format!("  - {{ match: {{ {hosts}path_prefix: {prefix} }}, cluster: c }}")
             })
             .collect();
@@ -189,7 +219,8 @@ mod tests {
             "admin: {{ address: 127.0.0.1:0 }}\nlisteners: [{{ address: 127.0.0.1:0 }}]\n{clusters}\nroutes:\n{}\n",
             lines.join("\n")
         );
-        let config = crate::config::parse(&text, "test", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let config = crate::config::parse(&text, "test", &|_| None)
+            .unwrap_or_else(|errors| panic!("{errors}"));
         Router::new(&config)
     }
 
@@ -211,14 +242,18 @@ mod tests {
         assert_eq!(found(&router, "h", "/api"), Some(0));
         assert_eq!(found(&router, "h", "/api/"), Some(0));
         assert_eq!(found(&router, "h", "/apis"), None);
-        assert_eq!(found(&router, "h", "/shop"), Some(1));
+        assert_eq!(found(&router, "h", "/shop"), None);
         assert_eq!(found(&router, "h", "/shop/x"), Some(1));
         assert_eq!(found(&router, "h", "/shopping"), None);
     }
 
     #[test]
     fn an_exact_host_beats_a_wildcard_and_a_wildcard_beats_any() {
-        let router = router(&[(&[], "/"), (&["*.example.org"], "/"), (&["a.example.org"], "/")]);
+        let router = router(&[
+            (&[], "/"),
+            (&["*.example.org"], "/"),
+            (&["a.example.org"], "/"),
+        ]);
         assert_eq!(found(&router, "A.Example.org", "/x"), Some(2));
         assert_eq!(found(&router, "b.example.org", "/x"), Some(1));
         assert_eq!(found(&router, "example.org", "/x"), Some(0));

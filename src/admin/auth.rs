@@ -14,8 +14,14 @@ const TOKEN_MAX: u64 = 4096;
 pub(super) fn check(file: Option<&Path>, sent: Option<&HeaderValue>) -> Result<(), StatusCode> {
     let path = file.ok_or(StatusCode::FORBIDDEN)?;
     let expected = read_token(path).ok_or(StatusCode::FORBIDDEN)?;
-    let sent = sent.and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")).unwrap_or_default();
-    if same(sent, expected.as_bytes()) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+    let sent = sent
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    if same(sent, expected.as_bytes()) {
+        Ok(())
+    } else {
+        Err(StatusCode::UNAUTHORIZED)
+    }
 }
 
 /// What to tell the one who was refused.
@@ -30,7 +36,9 @@ pub(super) fn explain(status: StatusCode) -> &'static str {
 fn read_token(path: &Path) -> Option<String> {
     let read = || {
         let mut token = String::new();
-        File::open(path)?.take(TOKEN_MAX).read_to_string(&mut token)?;
+        File::open(path)?
+            .take(TOKEN_MAX)
+            .read_to_string(&mut token)?;
         Ok(token.trim().to_owned())
     };
     match read() {
@@ -41,7 +49,10 @@ fn read_token(path: &Path) -> Option<String> {
         }
         Err(error) => {
             let error: std::io::Error = error;
-            log::error!("cannot read admin token path={} error=\"{error}\"", path.display());
+            log::error!(
+                "cannot read admin token path={} error=\"{error}\"",
+                path.display()
+            );
             None
         }
     }
@@ -49,7 +60,12 @@ fn read_token(path: &Path) -> Option<String> {
 
 /// Compares in a time that tells nothing of where two tokens differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(0, |differ, (a, b)| differ | (a ^ b))
+            == 0
 }
 
 #[cfg(test)]
@@ -61,14 +77,31 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         let header = |text: &str| HeaderValue::from_str(text).expect("a header");
-        assert_eq!(check(None, Some(&header("Bearer x"))), Err(StatusCode::FORBIDDEN));
-        assert_eq!(check(Some(&path), Some(&header("Bearer "))), Err(StatusCode::FORBIDDEN), "no file");
+        assert_eq!(
+            check(None, Some(&header("Bearer x"))),
+            Err(StatusCode::FORBIDDEN)
+        );
+        assert_eq!(
+            check(Some(&path), Some(&header("Bearer "))),
+            Err(StatusCode::FORBIDDEN),
+            "no file"
+        );
         std::fs::write(&path, "\n").expect("written");
-        assert_eq!(check(Some(&path), Some(&header("Bearer "))), Err(StatusCode::FORBIDDEN), "empty file");
+        assert_eq!(
+            check(Some(&path), Some(&header("Bearer "))),
+            Err(StatusCode::FORBIDDEN),
+            "empty file"
+        );
         std::fs::write(&path, "secret\n").expect("written");
         assert_eq!(check(Some(&path), None), Err(StatusCode::UNAUTHORIZED));
-        assert_eq!(check(Some(&path), Some(&header("Bearer secre"))), Err(StatusCode::UNAUTHORIZED));
-        assert_eq!(check(Some(&path), Some(&header("Basic secret"))), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(
+            check(Some(&path), Some(&header("Bearer secre"))),
+            Err(StatusCode::UNAUTHORIZED)
+        );
+        assert_eq!(
+            check(Some(&path), Some(&header("Basic secret"))),
+            Err(StatusCode::UNAUTHORIZED)
+        );
         assert_eq!(check(Some(&path), Some(&header("Bearer secret"))), Ok(()));
     }
 }

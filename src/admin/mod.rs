@@ -53,7 +53,9 @@ impl ServeHttp for Admin {
                 Ok(()) => self.order(&path).await,
                 Err(status) => reply(status, JSON, auth::explain(status)),
             },
-            (_, "/reload" | "/reopen_logs") => reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n"),
+            (_, "/reload" | "/reopen_logs") => {
+                reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n")
+            }
             _ => reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n"),
         }
     }
@@ -81,7 +83,11 @@ impl Admin {
         let mut body = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
             Ok(()) => reply(StatusCode::OK, "text/plain; version=0.0.4", body),
-            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
+            Err(error) => reply(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                TEXT,
+                format!("{error}\n"),
+            ),
         }
     }
 
@@ -97,10 +103,17 @@ impl Admin {
         }
         let (sender, receiver) = oneshot::channel();
         if self.requests.try_send(sender).is_err() {
-            return error(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting");
+            return error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many reloads are waiting",
+            );
         }
         match tokio::time::timeout(RELOAD_MAX, receiver).await {
-            Ok(Ok(Ok(generation))) => reply(StatusCode::OK, JSON, format!("{{\"generation\":{generation}}}\n")),
+            Ok(Ok(Ok(generation))) => reply(
+                StatusCode::OK,
+                JSON,
+                format!("{{\"generation\":{generation}}}\n"),
+            ),
             Ok(Ok(Err(problem))) => error(StatusCode::UNPROCESSABLE_ENTITY, &problem),
             _ => error(StatusCode::SERVICE_UNAVAILABLE, "the reload did not finish"),
         }
@@ -118,17 +131,31 @@ fn json(value: &impl serde::Serialize) -> Response<Vec<u8>> {
 }
 
 fn error(status: StatusCode, problem: &str) -> Response<Vec<u8>> {
-    reply(status, JSON, format!("{}\n", serde_json::json!({ "error": problem })))
+    reply(
+        status,
+        JSON,
+        format!("{}\n", serde_json::json!({ "error": problem })),
+    )
 }
 
-fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {
+fn reply(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Vec<u8>>,
+) -> Response<Vec<u8>> {
     let body = body.into();
     let length = body.len();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
     headers.insert(header::CONTENT_LENGTH, length.into());
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
     response
 }

@@ -1,10 +1,6 @@
 //! What the admin interface shows of the topology that serves.
 
-use crate::{
-    control::ReloadStatus,
-    topology::Topology,
-    upstream::Member,
-};
+use crate::{control::ReloadStatus, topology::Topology, upstream::Member};
 use serde::Serialize;
 
 /// One cluster in `/clusters`.
@@ -60,7 +56,12 @@ pub(super) fn clusters(topology: &Topology) -> Vec<ClusterView> {
         name: balancer.cluster().name().to_owned(),
         policy: balancer.policy_name(),
         ready: balancer.cluster().ready().members().len(),
-        endpoints: balancer.cluster().members().iter().map(|member| endpoint(balancer, member)).collect(),
+        endpoints: balancer
+            .cluster()
+            .members()
+            .iter()
+            .map(|member| endpoint(balancer, member))
+            .collect(),
     };
     topology.balancers().iter().map(view).collect()
 }
@@ -94,7 +95,11 @@ pub(super) fn policy(topology: &Topology, reload: ReloadStatus) -> PolicyView {
             path: model.path().display().to_string(),
         }),
     });
-    PolicyView { generation: topology.generation(), reload, clusters: clusters.collect() }
+    PolicyView {
+        generation: topology.generation(),
+        reload,
+        clusters: clusters.collect(),
+    }
 }
 
 /// Brings the gauges of endpoints up to date; called when somebody scrapes.
@@ -102,7 +107,9 @@ pub(super) fn set_gauges(topology: &Topology) {
     for balancer in topology.balancers() {
         for member in balancer.cluster().members() {
             let peak_ewma = balancer.summary(&member).peak_ewma;
-            member.metrics().set_gauges(member.stats().in_flight(), member.is_ready(), peak_ewma);
+            member
+                .metrics()
+                .set_gauges(member.stats().in_flight(), member.is_ready(), peak_ewma);
         }
     }
 }

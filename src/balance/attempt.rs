@@ -34,7 +34,14 @@ impl Attempt {
         now: Timestamp,
     ) -> Self {
         let in_flight = Some(member.stats().start(cluster.stats(), class, now));
-        Self { cluster, member, clock, started: now, responded: false, in_flight }
+        Self {
+            cluster,
+            member,
+            clock,
+            started: now,
+            responded: false,
+            in_flight,
+        }
     }
 
     /// The endpoint it goes to.
@@ -46,7 +53,11 @@ impl Attempt {
     pub fn respond(&mut self, status: StatusCode, report: Option<&LoadReport>) -> Duration {
         let now = self.clock.now();
         let latency = now.since(self.started);
-        let outcome = if status.is_server_error() { Outcome::ServerError } else { Outcome::Success };
+        let outcome = if status.is_server_error() {
+            Outcome::ServerError
+        } else {
+            Outcome::Success
+        };
         if let Some(report) = report {
             self.member.stats().record_report(report, now);
         }
@@ -55,7 +66,8 @@ impl Attempt {
         }
         self.responded = true;
         self.member.metrics().responded(status, latency);
-        self.cluster.observe_response(&self.member, outcome.is_error(), now);
+        self.cluster
+            .observe_response(&self.member, outcome.is_error(), now);
         latency
     }
 
@@ -65,7 +77,9 @@ impl Attempt {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        let Some(in_flight) = self.in_flight.take() else { return };
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
         let now = self.clock.now();
         in_flight.finish(outcome, now);
         if !self.responded && outcome.is_error() {

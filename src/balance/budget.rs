@@ -49,7 +49,11 @@ impl RetryBudget {
     fn withdraw_from_floor(&self, now: Timestamp) -> bool {
         let second = (now.as_nanos() / 1_000_000_000) & 0xffff_ffff;
         let take = |packed: u64| {
-            let taken = if packed >> 32 == second { packed & 0xffff_ffff } else { 0 };
+            let taken = if packed >> 32 == second {
+                packed & 0xffff_ffff
+            } else {
+                0
+            };
             (taken < u64::from(self.min_per_second)).then_some(second << 32 | (taken + 1))
         };
         self.floor.fetch_update(Relaxed, Relaxed, take).is_ok()
@@ -86,6 +90,9 @@ mod tests {
     fn savings_are_bounded() {
         let budget = RetryBudget::new(1.0, 0);
         (0..100_000).for_each(|_| budget.deposit());
-        assert_eq!(withdrawals(&budget, Timestamp::ZERO), RETRIES_SAVED_MAX as usize);
+        assert_eq!(
+            withdrawals(&budget, Timestamp::ZERO),
+            RETRIES_SAVED_MAX as usize
+        );
     }
 }

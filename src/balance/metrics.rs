@@ -4,12 +4,15 @@ use lb_policy::{
     model::Model,
     policies::{FallbackReason, Pick, PickKind},
 };
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 use std::time::Duration;
 
 /// Upper bounds of decision time, in seconds: 250 ns to 5 ms.
-const DECISION_BUCKETS: [f64; 14] =
-    [250e-9, 500e-9, 1e-6, 2e-6, 4e-6, 8e-6, 16e-6, 32e-6, 64e-6, 125e-6, 250e-6, 500e-6, 1e-3, 5e-3];
+const DECISION_BUCKETS: [f64; 14] = [
+    250e-9, 500e-9, 1e-6, 2e-6, 4e-6, 8e-6, 16e-6, 32e-6, 64e-6, 125e-6, 250e-6, 500e-6, 1e-3, 5e-3,
+];
 
 /// The metric families of this module.
 #[derive(Clone, Debug)]
@@ -28,12 +31,18 @@ impl BalanceMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             duration: HistogramVec::new(
-                HistogramOpts::new("lb_decision_duration_seconds", "Time of one choice of an endpoint.")
-                    .buckets(DECISION_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "lb_decision_duration_seconds",
+                    "Time of one choice of an endpoint.",
+                )
+                .buckets(DECISION_BUCKETS.to_vec()),
                 &["cluster", "policy"],
             )?,
             fallbacks: IntCounterVec::new(
-                Opts::new("lb_policy_fallback_total", "Choices that the fallback policy made, by reason."),
+                Opts::new(
+                    "lb_policy_fallback_total",
+                    "Choices that the fallback policy made, by reason.",
+                ),
                 &["cluster", "reason"],
             )?,
             kinds: IntCounterVec::new(
@@ -60,27 +69,32 @@ impl BalanceMetrics {
     /// Says which policy and model serve `cluster`.
     pub fn set_info(&self, cluster: &str, policy: &str, model: Option<&Model>) {
         let version = model.map(|m| m.version().to_string()).unwrap_or_default();
-        let (name, sha256, runtime) =
-            model.map_or(("", "", ""), |m| (m.name(), m.sha256(), m.runtime().as_str()));
-        self.info.with_label_values(&[cluster, policy, name, &version, sha256, runtime]).set(1);
+        let (name, sha256, runtime) = model.map_or(("", "", ""), |m| {
+            (m.name(), m.sha256(), m.runtime().as_str())
+        });
+        self.info
+            .with_label_values(&[cluster, policy, name, &version, sha256, runtime])
+            .set(1);
     }
 
     /// Removes the series of clusters and policies that are no longer served.
     pub fn forget(&self, cluster: &str, policy: &str) {
-        drop(self.duration.remove_label_values(&[cluster, policy]));
+        self.duration.remove_label_values(&[cluster, policy]).ok();
     }
 
     /// Removes all series of a cluster that is no longer served.
     pub fn forget_cluster(&self, cluster: &str) {
         for reason in FallbackReason::ALL {
-            drop(self.fallbacks.remove_label_values(&[cluster, reason.as_str()]));
+            self.fallbacks
+                .remove_label_values(&[cluster, reason.as_str()])
+                .ok();
         }
         for kind in ["policy", "explored", "capped", "fallback"] {
-            drop(self.kinds.remove_label_values(&[cluster, kind]));
+            self.kinds.remove_label_values(&[cluster, kind]).ok();
         }
     }
 
-    pub(super) fn cluster(&self, cluster: &str, policy: &str, _model: Option<&Model>) -> DecisionMetrics {
+    pub(super) fn cluster(&self, cluster: &str, policy: &str) -> DecisionMetrics {
         let kind = |kind| self.kinds.with_label_values(&[cluster, kind]);
         DecisionMetrics {
             duration: self.duration.with_label_values(&[cluster, policy]),
@@ -88,8 +102,10 @@ impl BalanceMetrics {
             explored: kind("explored"),
             capped: kind("capped"),
             fallback: kind("fallback"),
-            fallbacks: FallbackReason::ALL
-                .map(|reason| self.fallbacks.with_label_values(&[cluster, reason.as_str()])),
+            fallbacks: FallbackReason::ALL.map(|reason| {
+                self.fallbacks
+                    .with_label_values(&[cluster, reason.as_str()])
+            }),
         }
     }
 }

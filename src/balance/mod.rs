@@ -94,13 +94,27 @@ impl Drop for Admission {
 
 impl Balancer {
     /// A balancer over `cluster`; `model` is given where the policy is `onnx`.
-    pub fn new(cluster: Arc<Cluster>, model: Option<Arc<Model>>, clock: Clock, metrics: &BalanceMetrics) -> Self {
+    pub fn new(
+        cluster: Arc<Cluster>,
+        model: Option<Arc<Model>>,
+        clock: Clock,
+        metrics: &BalanceMetrics,
+    ) -> Self {
         let settings = cluster.settings();
         let policy = models::build_policy(&settings.policy, model.clone());
         let policy_name = settings.policy.name();
-        let metrics = metrics.cluster(&settings.name, policy_name, model.as_deref());
+        let metrics = metrics.cluster(&settings.name, policy_name);
         let budget = RetryBudget::new(settings.retry.budget, settings.retry.min_per_second);
-        Self { cluster, policy, policy_name, model, clock, active: Arc::default(), budget, metrics }
+        Self {
+            cluster,
+            policy,
+            policy_name,
+            model,
+            clock,
+            active: Arc::default(),
+            budget,
+            metrics,
+        }
     }
 
     /// The cluster it chooses from.
@@ -138,18 +152,31 @@ impl Balancer {
     ///
     /// # Errors
     /// [`SelectError::NoEndpoint`] when none is left.
-    pub fn select(&self, request: &Request, tried: &[Arc<Member>]) -> Result<Selection, SelectError> {
+    pub fn select(
+        &self,
+        request: &Request,
+        tried: &[Arc<Member>],
+    ) -> Result<Selection, SelectError> {
         let ready = self.cluster.ready();
         if tried.is_empty() {
             return self.select_from(&ready, request);
         }
-        let left = ready.members().iter().filter(|m| !contains(tried, m)).cloned().collect();
+        let left = ready
+            .members()
+            .iter()
+            .filter(|m| !contains(tried, m))
+            .cloned()
+            .collect();
         self.select_from(&ReadySet::new(left), request)
     }
 
     /// Whether a ready endpoint is left that is not in `tried`.
     pub fn has_untried(&self, tried: &[Arc<Member>]) -> bool {
-        self.cluster.ready().members().iter().any(|member| !contains(tried, member))
+        self.cluster
+            .ready()
+            .members()
+            .iter()
+            .any(|member| !contains(tried, member))
     }
 
     /// Takes one retry out of the budget; false when there is none left.
@@ -176,7 +203,12 @@ impl Balancer {
     /// Lets the policy do its work off the hot path.
     pub fn refresh(&self, scratch: &mut Scratch) {
         let ready = self.cluster.ready();
-        self.policy.refresh(ready.candidates(), self.cluster.stats(), self.clock.now(), scratch);
+        self.policy.refresh(
+            ready.candidates(),
+            self.cluster.stats(),
+            self.clock.now(),
+            scratch,
+        );
     }
 
     fn select_from(&self, ready: &ReadySet, request: &Request) -> Result<Selection, SelectError> {
@@ -188,19 +220,59 @@ impl Balancer {
         let decision_time = decided.since(now);
         self.metrics.decided(&pick, decision_time);
         let member = &ready.members()[pick.index];
-        let attempt = Attempt::start(Arc::clone(&self.cluster), Arc::clone(member), request.class, self.clock, decided);
-        Ok(Selection { attempt, pick, decision_time })
+        let attempt = Attempt::start(
+            Arc::clone(&self.cluster),
+            Arc::clone(member),
+            request.class,
+            self.clock,
+            decided,
+        );
+        Ok(Selection {
+            attempt,
+            pick,
+            decision_time,
+        })
     }
 
-    fn decide(&self, ready: &ReadySet, request: &Request, now: Timestamp, scratch: &mut Scratch) -> Option<Pick> {
+    fn decide(
+        &self,
+        ready: &ReadySet,
+        request: &Request,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Option<Pick> {
         let cluster = self.cluster.stats();
         let candidates = ready.candidates();
-        let pick = self.policy.pick(&mut Decision { request, candidates, cluster, now, scratch })?;
-        let Some(window) = self.cluster.settings().slow_start else { return Some(pick) };
-        if warming::stands(candidates.endpoints(), pick.index, window, now, scratch.uniform()) {
+        let pick = self.policy.pick(&mut Decision {
+            request,
+            candidates,
+            cluster,
+            now,
+            scratch,
+        })?;
+        let Some(window) = self.cluster.settings().slow_start else {
+            return Some(pick);
+        };
+        if warming::stands(
+            candidates.endpoints(),
+            pick.index,
+            window,
+            now,
+            scratch.uniform(),
+        ) {
             return Some(pick);
         }
-        warming::pick_among_others(&*self.policy, pick, Decision { request, candidates, cluster, now, scratch })
+        warming::pick_among_others(
+            &*self.policy,
+            pick,
+            Decision {
+                request,
+                candidates,
+                cluster,
+                now,
+                scratch,
+            },
+        )
     }
 }
 

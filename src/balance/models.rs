@@ -7,10 +7,7 @@ use lb_policy::{
     model::{LoadOptions, Loaded, Model, ModelError, RuntimeChoice, load_folder},
     policies::{self, Choices, OnnxSettings, Policy, PolicyConfig, Scoring},
 };
-use std::{
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 /// Why a model that the configuration names cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +21,10 @@ pub enum ModelProblem {
         source: ModelError,
     },
     /// A newer version is there but cannot be served, and there is nothing newer to take over.
-    #[error("cluster {cluster}: policy.model: {} (still serving version {running})", list(problems))]
+    #[error(
+        "cluster {cluster}: policy.model: {} (still serving version {running})",
+        list(problems)
+    )]
     NewerIsBroken {
         /// Name of the cluster.
         cluster: String,
@@ -57,14 +57,29 @@ impl ModelBook {
     /// # Errors
     /// As [`ModelBook::load`]; also when versions newer than the running one are broken and
     /// none of them can take over: the operator must hear of it.
-    pub fn reload(config: &config::Config, running: &[Arc<Balancer>]) -> Result<Self, ModelProblem> {
+    pub fn reload(
+        config: &config::Config,
+        running: &[Arc<Balancer>],
+    ) -> Result<Self, ModelProblem> {
         let mut book = Self::default();
         for cluster in &config.runtime.clusters {
-            let config::Policy::Onnx(onnx) = &cluster.policy else { continue };
-            let loaded = load_folder(&onnx.model, &options(config, onnx))
-                .map_err(|source| ModelProblem::Unusable { cluster: cluster.name.clone(), source })?;
-            let serving = running.iter().find(|balancer| balancer.cluster().name() == cluster.name);
-            book.add(cluster, loaded, serving.and_then(|balancer| balancer.model()))?;
+            let config::Policy::Onnx(onnx) = &cluster.policy else {
+                continue;
+            };
+            let loaded = load_folder(&onnx.model, &options(config, onnx)).map_err(|source| {
+                ModelProblem::Unusable {
+                    cluster: cluster.name.clone(),
+                    source,
+                }
+            })?;
+            let serving = running
+                .iter()
+                .find(|balancer| balancer.cluster().name() == cluster.name);
+            book.add(
+                cluster,
+                loaded,
+                serving.and_then(|balancer| balancer.model()),
+            )?;
         }
         Ok(book)
     }
@@ -81,29 +96,52 @@ impl ModelBook {
 
     /// Logs what this book changed against the models that ran before.
     pub fn log_changes(&self) {
-        self.changes.iter().for_each(|change| log::info!("{change}"));
-        self.skipped.iter().for_each(|problem| log::error!("model version passed over {problem}"));
+        self.changes
+            .iter()
+            .for_each(|change| log::info!("{change}"));
+        self.skipped
+            .iter()
+            .for_each(|problem| log::error!("model version passed over {problem}"));
     }
 
-    fn add(&mut self, cluster: &config::Cluster, loaded: Loaded, running: Option<&Arc<Model>>) -> Result<(), ModelProblem> {
+    fn add(
+        &mut self,
+        cluster: &config::Cluster,
+        loaded: Loaded,
+        running: Option<&Arc<Model>>,
+    ) -> Result<(), ModelProblem> {
         let Loaded { model, skipped } = loaded;
-        let same = running.filter(|old| old.sha256() == model.sha256() && old.runtime() == model.runtime());
+        let same = running
+            .filter(|old| old.sha256() == model.sha256() && old.runtime() == model.runtime());
         if let Some(old) = same.filter(|_| !skipped.is_empty()) {
             let (cluster, running) = (cluster.name.clone(), old.version());
-            return Err(ModelProblem::NewerIsBroken { cluster, running, problems: skipped });
+            return Err(ModelProblem::NewerIsBroken {
+                cluster,
+                running,
+                problems: skipped,
+            });
         }
-        self.skipped.extend(skipped.iter().map(|problem| format!("cluster={} error=\"{problem}\"", cluster.name)));
+        self.skipped.extend(
+            skipped
+                .iter()
+                .map(|problem| format!("cluster={} error=\"{problem}\"", cluster.name)),
+        );
         if same.is_none() {
-            self.changes.push(change(&cluster.name, running.map(AsRef::as_ref), &model));
+            self.changes
+                .push(change(&cluster.name, running.map(AsRef::as_ref), &model));
         }
         // The running one keeps its place in memory and its warm sessions.
-        self.by_cluster.insert(cluster.name.clone(), same.map_or(model, Arc::clone));
+        self.by_cluster
+            .insert(cluster.name.clone(), same.map_or(model, Arc::clone));
         Ok(())
     }
 }
 
 /// The policy that `settings` describe; `model` is there where they name one.
-pub(super) fn build_policy(settings: &config::Policy, model: Option<Arc<Model>>) -> Box<dyn Policy> {
+pub(super) fn build_policy(
+    settings: &config::Policy,
+    model: Option<Arc<Model>>,
+) -> Box<dyn Policy> {
     match (settings, model) {
         (config::Policy::Onnx(onnx), Some(model)) => {
             let fallback = build_policy(&onnx.fallback, None);
@@ -137,7 +175,9 @@ fn plain_config(settings: &config::Policy) -> PolicyConfig {
         // A configuration with `onnx` has its model loaded by now; without one the policy that
         // is the default fallback answers.
         config::Policy::PeakEwma | config::Policy::Onnx(_) => PolicyConfig::PeakEwma,
-        config::Policy::Prequal { quantile } => PolicyConfig::Prequal { quantile: *quantile as f32 },
+        config::Policy::Prequal { quantile } => PolicyConfig::Prequal {
+            quantile: *quantile as f32,
+        },
         config::Policy::C3 => PolicyConfig::C3,
         config::Policy::RingHash { .. } => PolicyConfig::RingHash,
     }
@@ -173,5 +213,9 @@ fn change(cluster: &str, old: Option<&Model>, new: &Model) -> String {
 }
 
 fn list(problems: &[ModelError]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

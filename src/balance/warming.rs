@@ -27,20 +27,33 @@ pub(super) fn stands(
     if own >= 1.0 {
         return true;
     }
-    let warmest = endpoints.iter().map(|endpoint| part(endpoint, window, now)).fold(0.0, f32::max);
+    let warmest = endpoints
+        .iter()
+        .map(|endpoint| part(endpoint, window, now))
+        .fold(0.0, f32::max);
     draw < own / warmest
 }
 
 /// The policy's choice without `first`, or `first` when it is the only candidate.
-pub(super) fn pick_among_others(policy: &dyn Policy, first: Pick, decision: Decision<'_>) -> Option<Pick> {
+pub(super) fn pick_among_others(
+    policy: &dyn Policy,
+    first: Pick,
+    decision: Decision<'_>,
+) -> Option<Pick> {
     let endpoints = decision.candidates.endpoints();
     let others: Vec<_> = (0..endpoints.len()).filter(|&i| i != first.index).collect();
     if others.is_empty() {
         return Some(first);
     }
     let candidates = Candidates::new(others.iter().map(|&i| Arc::clone(&endpoints[i])).collect());
-    let pick = policy.pick(&mut Decision { candidates: &candidates, ..decision })?;
-    Some(Pick { index: others[pick.index], ..pick })
+    let pick = policy.pick(&mut Decision {
+        candidates: &candidates,
+        ..decision
+    })?;
+    Some(Pick {
+        index: others[pick.index],
+        ..pick
+    })
 }
 
 fn part(endpoint: &EndpointStats, window: Duration, now: Timestamp) -> f32 {
@@ -76,6 +89,12 @@ mod tests {
     #[test]
     fn nobody_waits_when_all_are_new() {
         let endpoints = [endpoint(100), endpoint(100)];
-        assert!(stands(&endpoints, 0, WINDOW, Timestamp::ZERO + Duration::from_secs(101), 0.999));
+        assert!(stands(
+            &endpoints,
+            0,
+            WINDOW,
+            Timestamp::ZERO + Duration::from_secs(101),
+            0.999
+        ));
     }
 }

@@ -17,7 +17,8 @@ const ANSWER_MAX: u64 = 1024;
 /// # Errors
 /// When it cannot be reached or is not ready.
 pub fn healthcheck(admin: &str) -> Result<()> {
-    let status = ready_status(admin).with_context(|| format!("no answer from http://{admin}/ready"))?;
+    let status =
+        ready_status(admin).with_context(|| format!("no answer from http://{admin}/ready"))?;
     if status != "200" {
         bail!("http://{admin}/ready answers {status}");
     }
@@ -25,15 +26,23 @@ pub fn healthcheck(admin: &str) -> Result<()> {
 }
 
 fn ready_status(admin: &str) -> Result<String> {
-    let address = admin.to_socket_addrs()?.next().context("the name has no address")?;
+    let address = admin
+        .to_socket_addrs()?
+        .next()
+        .context("the name has no address")?;
     let mut stream = TcpStream::connect_timeout(&address, STEP_MAX)?;
     stream.set_read_timeout(Some(STEP_MAX))?;
     stream.set_write_timeout(Some(STEP_MAX))?;
-    write!(stream, "GET /ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
     let head = String::from_utf8_lossy(&answer);
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    let status = head
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3));
     Ok(status.context("not an HTTP answer")?.to_owned())
 }
 

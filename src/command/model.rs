@@ -78,7 +78,10 @@ pub fn check_model(args: &CheckArgs, out: &mut impl Write) -> Result<()> {
         print(&found, out)?;
     }
     if !skipped.is_empty() {
-        let problems: Vec<_> = skipped.iter().map(|problem| format!("\n  {problem}")).collect();
+        let problems: Vec<_> = skipped
+            .iter()
+            .map(|problem| format!("\n  {problem}"))
+            .collect();
         bail!("newer versions cannot be served:{}", problems.concat());
     }
     Ok(())
@@ -95,7 +98,10 @@ pub fn print_schema(out: &mut impl Write) -> Result<()> {
 fn describe(model: &Model) -> Result<Found<'_>> {
     let timing = |candidates| -> Result<Timing> {
         let time = measure(model, clock::since_unix_epoch, candidates)?;
-        Ok(Timing { candidates, microseconds: time.as_secs_f64() * 1e6 })
+        Ok(Timing {
+            candidates,
+            microseconds: time.as_secs_f64() * 1e6,
+        })
     };
     Ok(Found {
         name: model.name(),
@@ -106,7 +112,10 @@ fn describe(model: &Model) -> Result<Found<'_>> {
         runtime: model.runtime().as_str(),
         native_refusal: model.native_refusal(),
         path: model.path().display().to_string(),
-        microseconds_per_score: MEASURED_CANDIDATES.into_iter().map(timing).collect::<Result<_>>()?,
+        microseconds_per_score: MEASURED_CANDIDATES
+            .into_iter()
+            .map(timing)
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -122,7 +131,11 @@ fn print(found: &Found<'_>, out: &mut impl Write) -> Result<()> {
     }
     writeln!(out, "path      {}", found.path)?;
     for timing in &found.microseconds_per_score {
-        writeln!(out, "score     {:.2} µs for {} candidates", timing.microseconds, timing.candidates)?;
+        writeln!(
+            out,
+            "score     {:.2} µs for {} candidates",
+            timing.microseconds, timing.candidates
+        )?;
     }
     Ok(())
 }

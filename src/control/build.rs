@@ -63,21 +63,48 @@ pub fn build(
     let mut balancers = Vec::new();
     let mut feeds = Vec::new();
     for settings in &config.runtime.clusters {
-        let cluster = Arc::new(Cluster::new(settings.clone(), Arc::clone(&foundation.table)));
+        let cluster = Arc::new(Cluster::new(
+            settings.clone(),
+            Arc::clone(&foundation.table),
+        ));
         let model = models.of_cluster(&settings.name);
-        let balancer = Arc::new(Balancer::new(cluster, model, foundation.clock, &foundation.balance_metrics));
+        let balancer = Arc::new(Balancer::new(
+            cluster,
+            model,
+            foundation.clock,
+            &foundation.balance_metrics,
+        ));
         feeds.push(Arc::new(feed(foundation, settings, Arc::clone(&balancer))?));
         balancers.push(balancer);
     }
     Ok((Topology::new(generation, config, balancers), feeds))
 }
 
-fn feed(foundation: &Foundation, settings: &config::Cluster, balancer: Arc<Balancer>) -> Result<Feed, BuildError> {
+fn feed(
+    foundation: &Foundation,
+    settings: &config::Cluster,
+    balancer: Arc<Balancer>,
+) -> Result<Feed, BuildError> {
     let cluster = || settings.name.clone();
-    let checker = settings.health_check.as_ref().map(|check| Checker::new(check, &settings.name)).transpose();
-    let checker =
-        checker.map_err(|error| BuildError::HealthCheck { cluster: cluster(), problem: error.to_string() })?;
+    let checker = settings
+        .health_check
+        .as_ref()
+        .map(|check| Checker::new(check, &settings.name))
+        .transpose();
+    let checker = checker.map_err(|error| BuildError::HealthCheck {
+        cluster: cluster(),
+        problem: error.to_string(),
+    })?;
     let source = foundation.sources.source(settings);
-    let (source, is_known) = source.map_err(|problem| BuildError::Discovery { cluster: cluster(), problem })?;
-    Ok(Feed::new(balancer, source, is_known, checker, foundation.clock))
+    let (source, is_known) = source.map_err(|problem| BuildError::Discovery {
+        cluster: cluster(),
+        problem,
+    })?;
+    Ok(Feed::new(
+        balancer,
+        source,
+        is_known,
+        checker,
+        foundation.clock,
+    ))
 }

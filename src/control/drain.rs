@@ -30,7 +30,11 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// A process that is starting.
     pub fn new(connections: OpenConnections, access_log: AccessLog) -> Self {
-        Self { phase: AtomicU8::new(STARTING), connections, access_log }
+        Self {
+            phase: AtomicU8::new(STARTING),
+            connections,
+            access_log,
+        }
     }
 
     /// Whether it should get traffic.
@@ -44,8 +48,10 @@ impl Lifecycle {
     }
 
     pub(super) fn set_ready(&self) {
-        // A drain that has begun is not taken back.
-        drop(self.phase.compare_exchange(STARTING, READY, Relaxed, Relaxed));
+        // A drain that has begun is not taken back: the exchange fails then.
+        self.phase
+            .compare_exchange(STARTING, READY, Relaxed, Relaxed)
+            .ok();
     }
 
     /// Ends the process once no client is connected. Pingora would wait for its whole grace

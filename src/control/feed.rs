@@ -40,7 +40,9 @@ pub struct Feed {
 
 impl std::fmt::Debug for Feed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Feed").field("cluster", &self.balancer.cluster().name()).finish_non_exhaustive()
+        f.debug_struct("Feed")
+            .field("cluster", &self.balancer.cluster().name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +54,14 @@ impl Feed {
         checker: Option<Checker>,
         clock: Clock,
     ) -> Self {
-        Self { balancer, source, source_is_known, failing: AtomicBool::new(false), checker, clock }
+        Self {
+            balancer,
+            source,
+            source_is_known,
+            failing: AtomicBool::new(false),
+            checker,
+            clock,
+        }
     }
 
     pub(super) fn cluster_and_source(&self) -> (&Cluster, Arc<dyn Source>) {
@@ -68,7 +77,10 @@ impl Feed {
             self.check_unchecked().await;
         };
         if tokio::time::timeout(FIRST_PASS_MAX, pass).await.is_err() {
-            log::warn!("first pass cut short cluster={} after={FIRST_PASS_MAX:?}", self.balancer.cluster().name());
+            log::warn!(
+                "first pass cut short cluster={} after={FIRST_PASS_MAX:?}",
+                self.balancer.cluster().name()
+            );
         }
     }
 
@@ -78,7 +90,13 @@ impl Feed {
         if self.checker.is_some() {
             tasks.spawn(Arc::clone(self).keep_checking());
         }
-        if self.balancer.cluster().settings().outlier_detection.is_some() {
+        if self
+            .balancer
+            .cluster()
+            .settings()
+            .outlier_detection
+            .is_some()
+        {
             tasks.spawn(Arc::clone(self).keep_releasing());
         }
         if let Some(interval) = self.balancer.refresh_interval() {
@@ -103,7 +121,9 @@ impl Feed {
     }
 
     async fn keep_checking(self: Arc<Self>) {
-        let Some(settings) = &self.balancer.cluster().settings().health_check else { return };
+        let Some(settings) = &self.balancer.cluster().settings().health_check else {
+            return;
+        };
         let mut ticks = tokio::time::interval(settings.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -114,7 +134,9 @@ impl Feed {
 
     async fn keep_releasing(self: Arc<Self>) {
         let cluster = self.balancer.cluster();
-        let Some(settings) = &cluster.settings().outlier_detection else { return };
+        let Some(settings) = &cluster.settings().outlier_detection else {
+            return;
+        };
         let mut forgiven = self.clock.now();
         loop {
             tokio::time::sleep(EJECTION_TICK).await;
@@ -146,9 +168,15 @@ impl Feed {
             Ok(declared) => cluster.apply(&declared, self.clock.now()),
             // Redis may be away for hours: one line when it goes, one when it is back.
             Err(error) if self.failing.swap(true, Relaxed) => {
-                log::debug!("discovery still failing cluster={} error=\"{error}\"", cluster.name());
+                log::debug!(
+                    "discovery still failing cluster={} error=\"{error}\"",
+                    cluster.name()
+                );
             }
-            Err(error) => log::warn!("discovery failed, endpoints stay cluster={} error=\"{error}\"", cluster.name()),
+            Err(error) => log::warn!(
+                "discovery failed, endpoints stay cluster={} error=\"{error}\"",
+                cluster.name()
+            ),
         }
         if worked && self.failing.swap(false, Relaxed) {
             log::info!("discovery works again cluster={}", cluster.name());
@@ -175,6 +203,8 @@ impl Feed {
     async fn check_one(self: Arc<Self>, member: Arc<Member>) {
         let Some(checker) = &self.checker else { return };
         let result = checker.check(member.address()).await;
-        self.balancer.cluster().observe_check(&member, result, self.clock.now());
+        self.balancer
+            .cluster()
+            .observe_check(&member, result, self.clock.now());
     }
 }

@@ -25,15 +25,24 @@ impl ControlMetrics {
                 &["result"],
             )?,
             model_reloads: IntCounterVec::new(
-                Opts::new("lb_model_reloads_total", "Reloads by what became of the models."),
+                Opts::new(
+                    "lb_model_reloads_total",
+                    "Reloads by what became of the models.",
+                ),
                 &["result"],
             )?,
             model_last_success: IntGauge::new(
                 "lb_model_last_reload_success",
                 "1 when the latest reload found every newest model servable.",
             )?,
-            config_last_success: IntGauge::new("lb_config_last_reload_success", "1 when the latest reload was taken over.")?,
-            generation: IntGauge::new("lb_config_generation", "Generation of the configuration that serves, from 1.")?,
+            config_last_success: IntGauge::new(
+                "lb_config_last_reload_success",
+                "1 when the latest reload was taken over.",
+            )?,
+            generation: IntGauge::new(
+                "lb_config_generation",
+                "Generation of the configuration that serves, from 1.",
+            )?,
         };
         registry.register(Box::new(metrics.config_reloads.clone()))?;
         registry.register(Box::new(metrics.model_reloads.clone()))?;
@@ -67,6 +76,7 @@ impl ControlMetrics {
     }
 
     pub(super) fn serving(&self, generation: u64) {
-        self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.generation
+            .set(i64::try_from(generation).unwrap_or(i64::MAX));
     }
 }

@@ -55,7 +55,11 @@ pub struct Start {
 impl Control {
     /// A control service that has not started.
     pub fn new(reloader: Arc<Reloader>, lifecycle: Arc<Lifecycle>, start: Start) -> Self {
-        Self { reloader, lifecycle, start: Mutex::new(Some(start)) }
+        Self {
+            reloader,
+            lifecycle,
+            start: Mutex::new(Some(start)),
+        }
     }
 
     async fn serve(&self, mut start: Start, tasks: &mut JoinSet<()>, mut shutdown: ShutdownWatch) {
@@ -63,13 +67,16 @@ impl Control {
             tokio::select! {
                 _ = shutdown.changed() => return,
                 Some(order) = start.signals.recv() => match order {
-                    Order::Reload => drop(self.reloader.reload(tasks).await),
+                    Order::Reload => {
+                        // The reloader logs and counts what comes of it.
+                        self.reloader.reload(tasks).await.ok();
+                    }
                     Order::ReopenLogs => self.lifecycle.access_log().reopen(),
                 },
                 Some(reply) = start.requests.recv() => {
                     let result = self.reloader.reload(tasks).await.map_err(|error| error.to_string());
                     // The one who asked may be gone; the reload counts all the same.
-                    drop(reply.send(result));
+                    reply.send(result).ok();
                 }
             }
         }
@@ -78,8 +85,16 @@ impl Control {
 
 #[async_trait]
 impl BackgroundService for Control {
-    async fn start_with_ready_notifier(&self, shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
-        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+    async fn start_with_ready_notifier(
+        &self,
+        shutdown: ShutdownWatch,
+        ready: ServiceReadyNotifier,
+    ) {
+        let start = self
+            .start
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(mut start) = start else { return };
         let mut tasks = self.reloader.start(std::mem::take(&mut start.feeds)).await;
         ready.notify_ready();

@@ -93,8 +93,19 @@ impl Reloader {
         access_log: AccessLog,
     ) -> Self {
         let generation = shared.load().generation();
-        let status = ReloadStatus { generation, last_succeeded: true, ..ReloadStatus::default() };
-        Self { path, foundation, shared, metrics, access_log, status: Mutex::new(status) }
+        let status = ReloadStatus {
+            generation,
+            last_succeeded: true,
+            ..ReloadStatus::default()
+        };
+        Self {
+            path,
+            foundation,
+            shared,
+            metrics,
+            access_log,
+            status: Mutex::new(status),
+        }
     }
 
     /// How the latest reload went.
@@ -104,7 +115,9 @@ impl Reloader {
 
     /// Brings the metrics of registries up to date; called when somebody scrapes.
     pub fn show_registries(&self) {
-        self.metrics.registries.show(&self.foundation.sources.registries());
+        self.metrics
+            .registries
+            .show(&self.foundation.sources.registries());
     }
 
     /// Primes the feeds of the first topology and starts them.
@@ -152,7 +165,9 @@ impl Reloader {
         self.forget_departed(&old, &topology);
         self.announce(&topology);
         models.log_changes();
-        self.metrics.control.models_loaded(models.skipped().is_empty());
+        self.metrics
+            .control
+            .models_loaded(models.skipped().is_empty());
         Ok(generation)
     }
 
@@ -162,7 +177,10 @@ impl Reloader {
         let loading = tokio::task::spawn_blocking(move || {
             let config = config::load(&path, &|name| std::env::var(name).ok())?;
             if let Some(key) = config::changed_boot_key(&old.config().boot, &config.boot) {
-                return Err(ReloadError::Boot { file: config.source, key });
+                return Err(ReloadError::Boot {
+                    file: config.source,
+                    key,
+                });
             }
             let models = ModelBook::reload(&config, old.balancers())?;
             Ok((config, models))
@@ -171,12 +189,18 @@ impl Reloader {
     }
 
     fn keep_sources(&self, feeds: &[Arc<Feed>]) {
-        self.foundation.sources.keep(feeds.iter().map(|feed| feed.cluster_and_source()));
+        self.foundation
+            .sources
+            .keep(feeds.iter().map(|feed| feed.cluster_and_source()));
     }
 
     /// Removes telemetry and series of what only the old topology had.
     fn forget_departed(&self, old: &Topology, new: &Topology) {
-        let names: Vec<_> = new.balancers().iter().map(|balancer| balancer.cluster().name()).collect();
+        let names: Vec<_> = new
+            .balancers()
+            .iter()
+            .map(|balancer| balancer.cluster().name())
+            .collect();
         self.foundation.table.retain_clusters(&names);
         for balancer in new.balancers() {
             balancer.cluster().forget_departed();
@@ -201,11 +225,16 @@ impl Reloader {
         self.foundation.balance_metrics.reset_info();
         for balancer in topology.balancers() {
             let model = balancer.model().map(AsRef::as_ref);
-            self.foundation.balance_metrics.set_info(balancer.cluster().name(), balancer.policy_name(), model);
+            self.foundation.balance_metrics.set_info(
+                balancer.cluster().name(),
+                balancer.policy_name(),
+                model,
+            );
         }
         self.metrics.proxy.announce(topology);
         self.metrics.control.serving(topology.generation());
-        self.access_log.set_target(&topology.config().runtime.access_log);
+        self.access_log
+            .set_target(&topology.config().runtime.access_log);
     }
 
     fn lock_status(&self) -> std::sync::MutexGuard<'_, ReloadStatus> {

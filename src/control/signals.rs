@@ -26,7 +26,11 @@ pub fn catch() -> io::Result<UnboundedReceiver<Order>> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let (mut hangup, mut user1, mut user2) = {
         let _entered = runtime.enter();
-        (signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?)
+        (
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::user_defined1())?,
+            signal(SignalKind::user_defined2())?,
+        )
     };
     let forward = async move {
         loop {
@@ -40,7 +44,9 @@ pub fn catch() -> io::Result<UnboundedReceiver<Order>> {
             }
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(forward))?;
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(forward))?;
     Ok(receiver)
 }
 

@@ -29,7 +29,10 @@ impl SourceBook {
     ///
     /// # Errors
     /// When the settings cannot work.
-    pub(super) fn source(&self, cluster: &config::Cluster) -> Result<(Arc<dyn Source>, bool), DiscoveryError> {
+    pub(super) fn source(
+        &self,
+        cluster: &config::Cluster,
+    ) -> Result<(Arc<dyn Source>, bool), DiscoveryError> {
         let settings = settings_of(&cluster.discovery);
         match self.lock().get(&cluster.name) {
             Some((known, source)) if *known == settings => Ok((Arc::clone(source), true)),
@@ -40,7 +43,10 @@ impl SourceBook {
     /// Keeps the sources of the topology that serves now, and no others.
     pub(super) fn keep<'a>(&self, in_use: impl Iterator<Item = (&'a Cluster, Arc<dyn Source>)>) {
         let entry = |(cluster, source): (&Cluster, _)| {
-            (cluster.name().to_owned(), (settings_of(&cluster.settings().discovery), source))
+            (
+                cluster.name().to_owned(),
+                (settings_of(&cluster.settings().discovery), source),
+            )
         };
         *self.lock() = in_use.map(entry).collect();
     }
@@ -48,18 +54,24 @@ impl SourceBook {
     /// Counters of registry sources, with the name of their cluster.
     pub(super) fn registries(&self) -> Vec<(String, Arc<discovery::RegistryStats>)> {
         let book = self.lock();
-        let stats = book.iter().filter_map(|(name, (_, source))| Some((name.clone(), source.registry_stats()?)));
+        let stats = book
+            .iter()
+            .filter_map(|(name, (_, source))| Some((name.clone(), source.registry_stats()?)));
         stats.collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Settings, Arc<dyn Source>)>> {
-        self.by_cluster.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_cluster
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn settings_of(discovery: &config::Discovery) -> Settings {
     match discovery {
-        config::Discovery::Static { endpoints } => Settings::Fixed(endpoints.iter().map(fixed).collect()),
+        config::Discovery::Static { endpoints } => {
+            Settings::Fixed(endpoints.iter().map(fixed).collect())
+        }
         config::Discovery::Redis(redis) => Settings::Redis(RedisSettings {
             url: redis.url.expose().to_owned(),
             service: redis.service.clone(),
@@ -70,5 +82,9 @@ fn settings_of(discovery: &config::Discovery) -> Settings {
 
 fn fixed(endpoint: &config::Endpoint) -> FixedEndpoint {
     let (host, port) = (endpoint.address.host().to_owned(), endpoint.address.port());
-    FixedEndpoint { host, port, weight: endpoint.weight }
+    FixedEndpoint {
+        host,
+        port,
+        weight: endpoint.weight,
+    }
 }

@@ -18,7 +18,9 @@ pub(super) struct Forwarded {
 
 impl Forwarded {
     pub(super) fn new(trusted: &[Cidr]) -> Self {
-        Self { trusted: trusted.to_vec() }
+        Self {
+            trusted: trusted.to_vec(),
+        }
     }
 
     pub(super) fn trusts(&self, peer: Option<IpAddr>) -> bool {
@@ -38,7 +40,12 @@ pub fn set_forwarding_headers(
 ) -> pingora::Result<()> {
     let host = request.headers.get(http::header::HOST).cloned();
     let mut element = String::with_capacity(96);
-    describe(&mut element, peer, host.as_ref().and_then(|h| h.to_str().ok()), scheme);
+    describe(
+        &mut element,
+        peer,
+        host.as_ref().and_then(|h| h.to_str().ok()),
+        scheme,
+    );
     let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
     if trusted_peer {
         append(request, FOR, &peer)?;
@@ -93,7 +100,12 @@ mod tests {
 
     fn request() -> RequestHeader {
         let mut request = RequestHeader::build("GET", b"/", None).expect("a request");
-        for (name, value) in [("host", "shop.example"), (FOR, "6.6.6.6"), (PROTO, "https"), (FORWARDED, "for=6.6.6.6")] {
+        for (name, value) in [
+            ("host", "shop.example"),
+            (FOR, "6.6.6.6"),
+            (PROTO, "https"),
+            (FORWARDED, "for=6.6.6.6"),
+        ] {
             request.insert_header(name, value).expect("a header");
         }
         request
@@ -102,17 +114,27 @@ mod tests {
     #[test]
     fn an_untrusted_client_cannot_forge_its_address() {
         let mut request = request();
-        set_forwarding_headers(&mut request, Some([10, 0, 0, 1].into()), "http", false).expect("valid");
+        set_forwarding_headers(&mut request, Some([10, 0, 0, 1].into()), "http", false)
+            .expect("valid");
         assert_eq!(request.headers[FOR], "10.0.0.1");
         assert_eq!(request.headers[PROTO], "http");
         assert_eq!(request.headers[HOST], "shop.example");
-        assert_eq!(request.headers[FORWARDED], "for=10.0.0.1;host=\"shop.example\";proto=http");
+        assert_eq!(
+            request.headers[FORWARDED],
+            "for=10.0.0.1;host=\"shop.example\";proto=http"
+        );
     }
 
     #[test]
     fn a_trusted_proxy_is_appended_to_its_list_and_believed_about_the_scheme() {
         let mut request = request();
-        set_forwarding_headers(&mut request, Some("::1".parse().expect("an address")), "http", true).expect("valid");
+        set_forwarding_headers(
+            &mut request,
+            Some("::1".parse().expect("an address")),
+            "http",
+            true,
+        )
+        .expect("valid");
         assert_eq!(request.headers[FOR], "6.6.6.6, ::1");
         assert_eq!(request.headers[PROTO], "https");
         assert_eq!(

@@ -11,13 +11,19 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn new(settings: &config::Limits) -> Self {
-        Self { settings: settings.clone() }
+        Self {
+            settings: settings.clone(),
+        }
     }
 
     pub(super) fn check(&self, header: &RequestHeader) -> Result<(), Refusal> {
-        let lines = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let lines = header
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4);
         let size: usize = header.raw_path().len() + lines.sum::<usize>();
-        if size > self.settings.request_headers || header.headers.len() > self.settings.header_count {
+        if size > self.settings.request_headers || header.headers.len() > self.settings.header_count
+        {
             return Err(Refusal::HeadersTooLarge);
         }
         // A body of unknown length is counted as it comes (`proxy`).

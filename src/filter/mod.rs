@@ -43,7 +43,10 @@ pub struct Chain {
 impl Chain {
     /// The chain as configured.
     pub fn new(settings: &Runtime) -> Self {
-        Self { limits: Limits::new(&settings.limits), forwarded: Forwarded::new(&settings.trusted_proxies) }
+        Self {
+            limits: Limits::new(&settings.limits),
+            forwarded: Forwarded::new(&settings.trusted_proxies),
+        }
     }
 
     /// Looks at the header of a request from `peer`.
@@ -54,7 +57,10 @@ impl Chain {
         self.limits.check(header)?;
         upgrade::check(header)?;
         let trusted_peer = self.forwarded.trusts(peer);
-        Ok(Identity { trace: Trace::of(header), trusted_peer })
+        Ok(Identity {
+            trace: Trace::of(header),
+            trusted_peer,
+        })
     }
 }
 

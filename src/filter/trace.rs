@@ -18,16 +18,28 @@ pub struct Trace {
 
 impl Default for Trace {
     fn default() -> Self {
-        Self { request_id: HeaderValue::from_static("-"), new_traceparent: None }
+        Self {
+            request_id: HeaderValue::from_static("-"),
+            new_traceparent: None,
+        }
     }
 }
 
 impl Trace {
     pub(super) fn of(header: &RequestHeader) -> Self {
-        let sent = header.headers.get("x-request-id").filter(|id| is_usable_id(id.as_bytes()));
+        let sent = header
+            .headers
+            .get("x-request-id")
+            .filter(|id| is_usable_id(id.as_bytes()));
         let request_id = sent.cloned().unwrap_or_else(new_request_id);
-        let traced = header.headers.get("traceparent").is_some_and(|value| is_traceparent(value.as_bytes()));
-        Self { request_id, new_traceparent: (!traced).then(new_traceparent) }
+        let traced = header
+            .headers
+            .get("traceparent")
+            .is_some_and(|value| is_traceparent(value.as_bytes()));
+        Self {
+            request_id,
+            new_traceparent: (!traced).then(new_traceparent),
+        }
     }
 
     /// For logs and the response.
@@ -58,7 +70,9 @@ fn is_usable_id(id: &[u8]) -> bool {
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`, neither identifier all zero.
 fn is_traceparent(value: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let Ok(text) = std::str::from_utf8(value) else {
+        return false;
+    };
     let mut parts = text.split('-');
     let mut next_is_hex = |length: usize| {
         parts.next().is_some_and(|part| {
@@ -66,7 +80,10 @@ fn is_traceparent(value: &[u8]) -> bool {
         })
     };
     let shape = next_is_hex(2) && next_is_hex(32) && next_is_hex(16) && next_is_hex(2);
-    let not_zero = |range: std::ops::Range<usize>| text.get(range).is_some_and(|id| id.bytes().any(|b| b != b'0'));
+    let not_zero = |range: std::ops::Range<usize>| {
+        text.get(range)
+            .is_some_and(|id| id.bytes().any(|b| b != b'0'))
+    };
     shape && !text.starts_with("ff") && not_zero(3..35) && not_zero(36..52)
 }
 
@@ -115,7 +132,10 @@ mod tests {
     #[test]
     fn usable_identifiers_are_passed_on() {
         let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let trace = Trace::of(&header(&[("x-request-id", "abc-1"), ("traceparent", traceparent)]));
+        let trace = Trace::of(&header(&[
+            ("x-request-id", "abc-1"),
+            ("traceparent", traceparent),
+        ]));
         let mut upstream = header(&[("traceparent", traceparent), ("tracestate", "a=1")]);
         trace.set_headers(&mut upstream).expect("valid values");
         assert_eq!(upstream.headers["x-request-id"], "abc-1");
@@ -126,7 +146,10 @@ mod tests {
     #[test]
     fn missing_or_broken_identifiers_are_made_anew() {
         let broken = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
-        for sent in [&[][..], &[("x-request-id", "with space"), ("traceparent", broken)]] {
+        for sent in [
+            &[][..],
+            &[("x-request-id", "with space"), ("traceparent", broken)],
+        ] {
             let trace = Trace::of(&header(sent));
             let mut upstream = header(&[("tracestate", "a=1")]);
             trace.set_headers(&mut upstream).expect("valid values");

@@ -33,12 +33,17 @@ impl Checker {
     /// When path or host cannot be put into a request.
     pub fn new(settings: &Settings, default_host: &str) -> Result<Self, Box<Error>> {
         let check: Box<dyn HealthCheck + Send + Sync> = match &settings.probe {
-            Probe::Http { path, host } => {
-                Box::new(http_check(path, host.as_deref().unwrap_or(default_host), settings.timeout)?)
-            }
+            Probe::Http { path, host } => Box::new(http_check(
+                path,
+                host.as_deref().unwrap_or(default_host),
+                settings.timeout,
+            )?),
             Probe::Tcp => Box::new(tcp_check(settings.timeout)),
         };
-        Ok(Self { check, timeout: settings.timeout })
+        Ok(Self {
+            check,
+            timeout: settings.timeout,
+        })
     }
 
     /// Time of one successful check.
@@ -46,7 +51,11 @@ impl Checker {
     /// # Errors
     /// A short reason: refused, timed out, or a status other than 2xx.
     pub async fn check(&self, address: SocketAddr) -> Result<Duration, String> {
-        let backend = Backend { addr: PeerAddress::Inet(address), weight: 1, ext: http::Extensions::new() };
+        let backend = Backend {
+            addr: PeerAddress::Inet(address),
+            weight: 1,
+            ext: http::Extensions::new(),
+        };
         let started = Instant::now();
         // The limit covers the whole check: an endless body must not hold a check for ever.
         match tokio::time::timeout(self.timeout, self.check.check(&backend)).await {
@@ -59,21 +68,28 @@ impl Checker {
 
 impl fmt::Debug for Checker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checker").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Checker")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
 fn http_check(path: &str, host: &str, timeout: Duration) -> Result<HttpHealthCheck, Box<Error>> {
     let mut check = HttpHealthCheck::new(host, false);
     check.req.set_raw_path(path.as_bytes())?;
-    check.req.insert_header("user-agent", "ai-loadbalancer/health-check")?;
+    check
+        .req
+        .insert_header("user-agent", "ai-loadbalancer/health-check")?;
     check.peer_template.options.connection_timeout = Some(timeout);
     check.peer_template.options.read_timeout = Some(timeout);
     check.validator = Some(Box::new(|response| {
         if response.status.is_success() {
             return Ok(());
         }
-        Error::e_explain(ErrorType::CustomCode("status", response.status.as_u16()), "not a 2xx")
+        Error::e_explain(
+            ErrorType::CustomCode("status", response.status.as_u16()),
+            "not a 2xx",
+        )
     }));
     Ok(check)
 }

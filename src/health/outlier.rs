@@ -37,7 +37,10 @@ impl Outlier {
     pub fn eject(&self, settings: &OutlierDetection, now: Timestamp) {
         let times = self.times_ejected.load(Relaxed).saturating_add(1);
         self.times_ejected.store(times, Relaxed);
-        let span = settings.base_ejection_time.saturating_mul(times).min(EJECTION_MAX);
+        let span = settings
+            .base_ejection_time
+            .saturating_mul(times)
+            .min(EJECTION_MAX);
         self.ejected_until.store((now + span).as_nanos(), Relaxed);
         self.consecutive_5xx.store(0, Relaxed);
     }
@@ -103,12 +106,18 @@ mod tests {
         assert!(!outlier.release_if_due(at(4)));
         assert!(outlier.release_if_due(at(5)));
         outlier.eject(&settings(), at(10));
-        assert!(!outlier.release_if_due(at(19)), "twice ejected: ten seconds");
+        assert!(
+            !outlier.release_if_due(at(19)),
+            "twice ejected: ten seconds"
+        );
         assert!(outlier.release_if_due(at(20)));
         outlier.forgive();
         outlier.forgive();
         outlier.eject(&settings(), at(30));
-        assert!(outlier.release_if_due(at(35)), "forgiven: five seconds again");
+        assert!(
+            outlier.release_if_due(at(35)),
+            "forgiven: five seconds again"
+        );
     }
 
     #[test]

@@ -40,7 +40,12 @@ impl HealthState {
 
     /// Takes in the result of one check. The first result decides at once; later ones
     /// must come `healthy_threshold` or `unhealthy_threshold` times in a row.
-    pub fn observe(&self, passed: bool, healthy_threshold: u32, unhealthy_threshold: u32) -> Option<Change> {
+    pub fn observe(
+        &self,
+        passed: bool,
+        healthy_threshold: u32,
+        unhealthy_threshold: u32,
+    ) -> Option<Change> {
         let (target, threshold, change) = if passed {
             (HEALTHY, healthy_threshold, Change::BecameHealthy)
         } else {
@@ -79,7 +84,11 @@ mod tests {
         let health = HealthState::default();
         health.observe(true, 2, 2);
         assert_eq!(health.observe(false, 2, 2), None);
-        assert_eq!(health.observe(true, 2, 2), None, "a pass in between starts the count anew");
+        assert_eq!(
+            health.observe(true, 2, 2),
+            None,
+            "a pass in between starts the count anew"
+        );
         assert_eq!(health.observe(false, 2, 2), None);
         assert_eq!(health.observe(false, 2, 2), Some(Change::BecameUnhealthy));
         assert_eq!(health.observe(true, 2, 2), None);

@@ -52,13 +52,20 @@ impl AccessLog {
         )?;
         registry.register(Box::new(dropped.clone()))?;
         let (sender, receiver) = sync_channel(QUEUE_MAX);
-        thread::Builder::new().name("access-log".into()).spawn(move || write_lines(&receiver))?;
-        Ok(Self { sender, enabled: Arc::default(), dropped })
+        thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || write_lines(&receiver))?;
+        Ok(Self {
+            sender,
+            enabled: Arc::default(),
+            dropped,
+        })
     }
 
     /// Writes to `target` from now on.
     pub fn set_target(&self, target: &config::AccessLog) {
-        self.enabled.store(*target != config::AccessLog::Off, Relaxed);
+        self.enabled
+            .store(*target != config::AccessLog::Off, Relaxed);
         self.send(Message::Target(target.clone()));
     }
 
@@ -71,12 +78,19 @@ impl AccessLog {
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
         self.send(Message::Flush(done));
-        // Nothing can be done when the writer hangs: the process is about to end.
-        drop(wait.recv_timeout(Duration::from_secs(1)));
+        if wait.recv_timeout(Duration::from_secs(1)).is_err() {
+            log::warn!("access log was not written out in time");
+        }
     }
 
     /// Logs a finished request.
-    pub(super) fn log(&self, session: &Session, ctx: &RequestContext, status: u16, duration: Duration) {
+    pub(super) fn log(
+        &self,
+        session: &Session,
+        ctx: &RequestContext,
+        status: u16,
+        duration: Duration,
+    ) {
         if !self.enabled.load(Relaxed) {
             return;
         }
@@ -124,13 +138,21 @@ impl<'a> Line<'a> {
         let header = session.req_header();
         let balancer = ctx.balancer();
         let model = balancer.and_then(|balancer| balancer.model());
-        let last = ctx.attempt.as_ref().map(|attempt| attempt.member()).or(ctx.tried.last());
+        let last = ctx
+            .attempt
+            .as_ref()
+            .map(|attempt| attempt.member())
+            .or(ctx.tried.last());
         Self {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             request_id: ctx.identity.trace.request_id().to_str().unwrap_or_default(),
             client: ctx.peer,
             method: header.method.as_str(),
-            host: header.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default(),
+            host: header
+                .headers
+                .get(http::header::HOST)
+                .and_then(|h| h.to_str().ok())
+                .unwrap_or_default(),
             path: String::from_utf8_lossy(header.raw_path()),
             status,
             duration_ms: millis(duration),
@@ -184,7 +206,8 @@ fn write_lines(receiver: &Receiver<Message>) {
             }
             Ok(Message::Flush(done)) => {
                 flush(&mut sink);
-                drop(done.try_send(()));
+                // The one who waits may have given up.
+                done.try_send(()).ok();
             }
             Err(RecvTimeoutError::Timeout) => flush(&mut sink),
             Err(RecvTimeoutError::Disconnected) => return flush(&mut sink),
@@ -200,7 +223,10 @@ fn open(target: &config::AccessLog) -> Option<BufWriter<Box<dyn Write>>> {
         config::AccessLog::File(path) => match append_to(path) {
             Ok(file) => Box::new(file),
             Err(error) => {
-                log::error!("cannot open access log path={} error=\"{error}\"", path.display());
+                log::error!(
+                    "cannot open access log path={} error=\"{error}\"",
+                    path.display()
+                );
                 return None;
             }
         },

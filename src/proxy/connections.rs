@@ -34,14 +34,30 @@ pub struct Limited<A> {
 
 impl<A> fmt::Debug for Limited<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limited").field("max", &self.max).field("open", &self.own.count()).finish_non_exhaustive()
+        f.debug_struct("Limited")
+            .field("max", &self.max)
+            .field("open", &self.own.count())
+            .finish_non_exhaustive()
     }
 }
 
 impl<A> Limited<A> {
     /// Lets `inner` serve up to `max` connections; further ones are closed at once.
-    pub fn new(inner: A, max: usize, all: OpenConnections, open: IntGauge, refused: IntCounter) -> Self {
-        Self { inner: Arc::new(inner), max, own: OpenConnections::default(), all, open, refused }
+    pub fn new(
+        inner: A,
+        max: usize,
+        all: OpenConnections,
+        open: IntGauge,
+        refused: IntCounter,
+    ) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            max,
+            own: OpenConnections::default(),
+            all,
+            open,
+            refused,
+        }
     }
 }
 
@@ -54,22 +70,33 @@ struct Guard {
 impl Guard {
     fn enter(own: &OpenConnections, all: &OpenConnections, open: &IntGauge) -> Self {
         let counters = [Arc::clone(&own.0), Arc::clone(&all.0)];
-        counters.iter().for_each(|counter| drop(counter.fetch_add(1, Relaxed)));
+        for counter in &counters {
+            counter.fetch_add(1, Relaxed);
+        }
         open.inc();
-        Self { counters, open: open.clone() }
+        Self {
+            counters,
+            open: open.clone(),
+        }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.counters.iter().for_each(|counter| drop(counter.fetch_sub(1, Relaxed)));
+        for counter in &self.counters {
+            counter.fetch_sub(1, Relaxed);
+        }
         self.open.dec();
     }
 }
 
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> ServerApp for Limited<A> {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
         let _guard = Guard::enter(&self.own, &self.all, &self.open);
         if self.own.count() > self.max {
             self.refused.inc();

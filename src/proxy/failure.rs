@@ -27,16 +27,19 @@ impl Failure {
     /// What kind of failure a proxy error is.
     pub(super) fn of(error: &Error) -> Self {
         use ErrorType::{
-            ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidHTTPHeader,
-            ReadError, ReadTimedout, SocketError, WriteError, WriteTimedout,
+            ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed,
+            InvalidHTTPHeader, ReadError, ReadTimedout, SocketError, WriteError, WriteTimedout,
         };
         match (error.esource(), error.etype()) {
             (ErrorSource::Upstream, ConnectTimedout) => Self::ConnectTimeout,
-            (ErrorSource::Upstream, ConnectRefused | ConnectNoRoute | ConnectError | SocketError) => {
-                Self::ConnectFailed
-            }
+            (
+                ErrorSource::Upstream,
+                ConnectRefused | ConnectNoRoute | ConnectError | SocketError,
+            ) => Self::ConnectFailed,
             (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Self::UpstreamTimeout,
-            (ErrorSource::Upstream, ReadError | WriteError | ConnectionClosed) => Self::UpstreamReset,
+            (ErrorSource::Upstream, ReadError | WriteError | ConnectionClosed) => {
+                Self::UpstreamReset
+            }
             (ErrorSource::Upstream, _) => Self::UpstreamProtocol,
             (ErrorSource::Downstream, ReadTimedout | WriteTimedout) => Self::DownstreamTimeout,
             (ErrorSource::Downstream, InvalidHTTPHeader) => Self::DownstreamProtocol,

@@ -13,7 +13,9 @@ const LATENCY_MAX_MS: f64 = 3_600_000.0;
 
 /// Reads a header value; `None` when nothing of it can be used.
 pub(super) fn parse(value: &[u8]) -> Option<LoadReport> {
-    let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= LENGTH_MAX)?;
+    let text = std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.len() <= LENGTH_MAX)?;
     let mut report = LoadReport::default();
     if let Some(pairs) = text.strip_prefix("TEXT ") {
         read_text(pairs, &mut report);
@@ -25,7 +27,9 @@ pub(super) fn parse(value: &[u8]) -> Option<LoadReport> {
 
 fn read_text(pairs: &str, report: &mut LoadReport) {
     for pair in pairs.split(',') {
-        let Some((key, value)) = pair.split_once('=') else { continue };
+        let Some((key, value)) = pair.split_once('=') else {
+            continue;
+        };
         if let Ok(number) = value.trim().parse() {
             take(report, key.trim(), number);
         }
@@ -33,13 +37,21 @@ fn read_text(pairs: &str, report: &mut LoadReport) {
 }
 
 fn read_json(text: &str, report: &mut LoadReport) {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else { return };
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else {
+        return;
+    };
     for (key, value) in &fields {
         match value {
-            serde_json::Value::Number(number) => take(report, key, number.as_f64().unwrap_or(f64::NAN)),
+            serde_json::Value::Number(number) => {
+                take(report, key, number.as_f64().unwrap_or(f64::NAN))
+            }
             serde_json::Value::Object(named) if key == "named_metrics" => {
                 for (name, value) in named {
-                    take(report, &format!("named_metrics.{name}"), value.as_f64().unwrap_or(f64::NAN));
+                    take(
+                        report,
+                        &format!("named_metrics.{name}"),
+                        value.as_f64().unwrap_or(f64::NAN),
+                    );
                 }
             }
             _ => {}
@@ -58,7 +70,9 @@ fn take(report: &mut LoadReport, key: &str, number: f64) {
         }
         // The application's own word on how busy it is says more than the processor's.
         "application_utilization" => report.utilization = Some(number as f32),
-        "cpu_utilization" if report.utilization.is_none() => report.utilization = Some(number as f32),
+        "cpu_utilization" if report.utilization.is_none() => {
+            report.utilization = Some(number as f32)
+        }
         _ => {}
     }
 }
@@ -85,8 +99,16 @@ mod tests {
 
     #[test]
     fn what_is_not_said_stays_missing_and_nonsense_is_ignored() {
-        let report = parse(b"TEXT cpu_utilization=0.5, named_metrics.inflight=-3, named_metrics.latency_ms=inf");
-        assert_eq!(report, Some(LoadReport { utilization: Some(0.5), ..LoadReport::default() }));
+        let report = parse(
+            b"TEXT cpu_utilization=0.5, named_metrics.inflight=-3, named_metrics.latency_ms=inf",
+        );
+        assert_eq!(
+            report,
+            Some(LoadReport {
+                utilization: Some(0.5),
+                ..LoadReport::default()
+            })
+        );
         assert_eq!(parse(b"BIN Cg=="), None);
         assert_eq!(parse(b"TEXT cpu_utilization=NaN"), None);
         assert_eq!(parse(b""), None);

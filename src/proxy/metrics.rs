@@ -28,7 +28,8 @@ impl ProxyMetrics {
     /// # Errors
     /// When one of the names is taken.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name, help, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let counter =
+            |name, help, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let metrics = Self {
             requests: counter(
                 "lb_requests_total",
@@ -36,17 +37,28 @@ impl ProxyMetrics {
                 &["route", "cluster", "code"],
             )?,
             duration: HistogramVec::new(
-                HistogramOpts::new("lb_request_duration_seconds", "Time from a request's header to its end.")
-                    .buckets(LATENCY_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "lb_request_duration_seconds",
+                    "Time from a request's header to its end.",
+                )
+                .buckets(LATENCY_BUCKETS.to_vec()),
                 &["route", "cluster"],
             )?,
-            retries: counter("lb_retries_total", "Attempts repeated on another endpoint, by why.", &["cluster", "reason"])?,
+            retries: counter(
+                "lb_retries_total",
+                "Attempts repeated on another endpoint, by why.",
+                &["cluster", "reason"],
+            )?,
             dropped: counter(
                 "lb_dropped_requests_total",
                 "Requests that failed although another attempt was safe, affordable and possible.",
                 &["cluster"],
             )?,
-            failures: counter("lb_failures_total", "Answers of our own, by reason.", &["cluster", "reason"])?,
+            failures: counter(
+                "lb_failures_total",
+                "Answers of our own, by reason.",
+                &["cluster", "reason"],
+            )?,
             connections: IntGaugeVec::new(
                 Opts::new("lb_downstream_connections", "Open client connections."),
                 &["listener"],
@@ -69,7 +81,10 @@ impl ProxyMetrics {
 
     /// Gauge of open and counter of refused connections of one listener.
     pub fn listener(&self, listener: &str) -> (prometheus::IntGauge, IntCounter) {
-        (self.connections.with_label_values(&[listener]), self.connections_refused.with_label_values(&[listener]))
+        (
+            self.connections.with_label_values(&[listener]),
+            self.connections_refused.with_label_values(&[listener]),
+        )
     }
 
     /// Makes the series that must be there before they first count.
@@ -83,15 +98,26 @@ impl ProxyMetrics {
     pub fn forget_departed(&self, old: &Topology, new: &Topology) {
         let pairs = |topology: &Topology| -> Vec<(String, String)> {
             let routes = &topology.config().runtime.routes;
-            routes.iter().map(|route| (route.name.clone(), route.cluster.clone())).collect()
+            routes
+                .iter()
+                .map(|route| (route.name.clone(), route.cluster.clone()))
+                .collect()
         };
         let current = pairs(new);
         for (route, cluster) in pairs(old).iter().filter(|pair| !current.contains(pair)) {
-            drop(self.duration.remove_label_values(&[route, cluster]));
+            self.duration.remove_label_values(&[route, cluster]).ok();
             remove_matching(&self.requests, &[("route", route), ("cluster", cluster)]);
         }
-        for cluster in old.balancers().iter().map(|balancer| balancer.cluster().name()) {
-            if !new.balancers().iter().any(|balancer| balancer.cluster().name() == cluster) {
+        for cluster in old
+            .balancers()
+            .iter()
+            .map(|balancer| balancer.cluster().name())
+        {
+            if !new
+                .balancers()
+                .iter()
+                .any(|balancer| balancer.cluster().name() == cluster)
+            {
                 for family in [&self.retries, &self.dropped, &self.failures] {
                     remove_matching(family, &[("cluster", cluster)]);
                 }
@@ -100,10 +126,18 @@ impl ProxyMetrics {
     }
 
     /// Counts a finished request.
-    pub(super) fn finished(&self, route: Option<&RouteEntry>, cluster: &str, status: u16, time: Duration) {
+    pub(super) fn finished(
+        &self,
+        route: Option<&RouteEntry>,
+        cluster: &str,
+        status: u16,
+        time: Duration,
+    ) {
         let route = route.map_or("-", |route| route.name.as_str());
         let mut digits = [0; 3];
-        self.requests.with_label_values(&[route, cluster, status_text(status, &mut digits)]).inc();
+        self.requests
+            .with_label_values(&[route, cluster, status_text(status, &mut digits)])
+            .inc();
         let duration: Histogram = self.duration.with_label_values(&[route, cluster]);
         duration.observe(time.as_secs_f64());
     }
@@ -113,7 +147,9 @@ impl ProxyMetrics {
     }
 
     pub(super) fn failed(&self, cluster: &str, failure: Failure) {
-        self.failures.with_label_values(&[cluster, failure.as_str()]).inc();
+        self.failures
+            .with_label_values(&[cluster, failure.as_str()])
+            .inc();
     }
 
     pub(super) fn dropped(&self, cluster: &str) {
@@ -134,10 +170,14 @@ fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
 fn remove_matching(family: &IntCounterVec, labels: &[(&str, &str)]) {
     use prometheus::core::Collector;
     for metric in family.collect().iter().flat_map(|f| f.get_metric()) {
-        let pairs: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+        let pairs: Vec<_> = metric
+            .get_label()
+            .iter()
+            .map(|pair| (pair.name(), pair.value()))
+            .collect();
         if labels.iter().all(|label| pairs.contains(label)) {
             let labels: HashMap<_, _> = pairs.into_iter().collect();
-            drop(family.remove(&labels));
+            family.remove(&labels).ok();
         }
     }
 }

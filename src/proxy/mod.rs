@@ -63,7 +63,13 @@ impl EdgeProxy {
         access_log: AccessLog,
         listener: &config::Listener,
     ) -> Self {
-        Self { topology, clock, metrics, access_log, keepalive_timeout: listener.keepalive_timeout }
+        Self {
+            topology,
+            clock,
+            metrics,
+            access_log,
+            keepalive_timeout: listener.keepalive_timeout,
+        }
     }
 
     /// Filters, routes and admits a request, or says why not.
@@ -71,11 +77,17 @@ impl EdgeProxy {
         ctx.peer = peer_ip(session);
         let header = session.req_header();
         ctx.identity = ctx.topology.filters().run(header, ctx.peer)?;
-        let route = ctx.topology.route(host_of(header), header.uri.path()).ok_or(Failure::NoRoute)?;
+        let route = ctx
+            .topology
+            .route(host_of(header), header.uri.path())
+            .ok_or(Failure::NoRoute)?;
         ctx.route_index = Some(route.index);
         let balancer = ctx.topology.balancer(route);
         let affinity = affinity_of(&balancer.cluster().settings().policy, header, ctx.peer);
-        ctx.request = Request { class: route.class, affinity };
+        ctx.request = Request {
+            class: route.class,
+            affinity,
+        };
         ctx.admission = Some(balancer.admit()?);
         Ok(())
     }
@@ -93,7 +105,9 @@ impl EdgeProxy {
         let balancer = ctx.balancer().ok_or(Failure::Internal)?;
         let selected = match balancer.select(&ctx.request, &ctx.tried) {
             // The endpoint itself did not fail, only a pooled connection to it.
-            Err(SelectError::NoEndpoint) if ctx.retry.stale_connection => balancer.select(&ctx.request, &[]),
+            Err(SelectError::NoEndpoint) if ctx.retry.stale_connection => {
+                balancer.select(&ctx.request, &[])
+            }
             other => other,
         };
         Ok(selected?)
@@ -101,7 +115,9 @@ impl EdgeProxy {
 
     /// Takes the attempt out of the context after a failure and remembers its endpoint.
     fn abandon(ctx: &mut RequestContext, outcome: Outcome) {
-        let Some(attempt) = ctx.attempt.take() else { return };
+        let Some(attempt) = ctx.attempt.take() else {
+            return;
+        };
         ctx.tried.push(Arc::clone(attempt.member()));
         attempt.finish(outcome);
     }
@@ -123,13 +139,19 @@ impl ProxyHttp for EdgeProxy {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
         self.set_downstream_timeouts(session, ctx);
-        let Err(failure) = self.prepare(session, ctx) else { return Ok(false) };
+        let Err(failure) = self.prepare(session, ctx) else {
+            return Ok(false);
+        };
         ctx.failure = Some(failure);
         respond::respond(session, ctx, failure).await?;
         Ok(true)
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Self::CTX) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        ctx: &mut Self::CTX,
+    ) -> Result<Box<HttpPeer>> {
         let selection = self.select(ctx).map_err(|failure| {
             // After a failed attempt its own failure says more than "none left".
             ctx.failure.get_or_insert(failure);
@@ -138,6 +160,7 @@ impl ProxyHttp for EdgeProxy {
         ctx.decision_time += selection.decision_time;
         ctx.pick = Some(selection.pick);
         ctx.retry.stale_connection = false;
+        ctx.upstream_time = None;
         let peer = peer_for(selection.attempt.member(), ctx);
         ctx.attempt = Some(selection.attempt);
         Ok(Box::new(peer))
@@ -167,7 +190,8 @@ impl ProxyHttp for EdgeProxy {
         ctx.body_received += body.as_ref().map_or(0, Bytes::len);
         if ctx.body_received > ctx.topology.config().runtime.limits.request_body {
             ctx.failure = Some(Failure::BodyTooLarge);
-            return Error::e_explain(ErrorType::HTTPStatus(413), "request body over the limit").map_err(Error::into_down);
+            return Error::e_explain(ErrorType::HTTPStatus(413), "request body over the limit")
+                .map_err(Error::into_down);
         }
         Ok(())
     }
@@ -181,12 +205,19 @@ impl ProxyHttp for EdgeProxy {
         if response.status.is_informational() {
             return Ok(());
         }
-        let report = response.remove_header(load_report::HEADER).and_then(|value| load_report::parse(value.as_bytes()));
+        let report = response
+            .remove_header(load_report::HEADER)
+            .and_then(|value| load_report::parse(value.as_bytes()));
         if let Some(attempt) = &mut ctx.attempt {
             ctx.upstream_time = Some(attempt.respond(response.status, report.as_ref()));
         }
         let retried = ctx.balancer().is_some_and(|balancer| {
-            balancer.cluster().settings().retry.statuses.contains(&response.status.as_u16())
+            balancer
+                .cluster()
+                .settings()
+                .retry
+                .statuses
+                .contains(&response.status.as_u16())
         });
         if retried && retry_status(session, ctx) {
             self.count_retry(ctx, "status");
@@ -234,7 +265,11 @@ impl ProxyHttp for EdgeProxy {
         let failure = Failure::of(&error);
         ctx.failure = Some(failure);
         ctx.retry.stale_connection = client_reused && matches!(error.retry, RetryType::ReusedOnly);
-        let outcome = if ctx.retry.stale_connection { Outcome::Cancelled } else { outcome_of(failure) };
+        let outcome = if ctx.retry.stale_connection {
+            Outcome::Cancelled
+        } else {
+            outcome_of(failure)
+        };
         Self::abandon(ctx, outcome);
         let retry = retry::take(session, ctx, Sent::Possibly);
         if retry {
@@ -244,28 +279,47 @@ impl ProxyHttp for EdgeProxy {
         error
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Self::CTX) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Self::CTX,
+    ) -> FailToProxy {
         let failure = *ctx.failure.get_or_insert_with(|| Failure::of(error));
-        let answered = session.response_written().is_some_and(|response| !response.status.is_informational());
+        let answered = session
+            .response_written()
+            .is_some_and(|response| !response.status.is_informational());
         if !answered && failure != Failure::DownstreamGone {
             if let Err(error) = respond::respond(session, ctx, failure).await {
                 log::debug!("cannot answer client error=\"{error}\"");
             }
         }
-        FailToProxy { error_code: failure.status(), can_reuse_downstream: false }
+        FailToProxy {
+            error_code: failure.status(),
+            can_reuse_downstream: false,
+        }
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
         let duration = self.clock.now().since(ctx.started);
-        let failure = ctx.failure.filter(|_| error.is_some() || ctx.attempt.is_none());
+        let failure = ctx
+            .failure
+            .filter(|_| error.is_some() || ctx.attempt.is_none());
         ctx.failure = failure;
-        let written = session.response_written().map(|response| response.status.as_u16());
+        let written = session
+            .response_written()
+            .map(|response| response.status.as_u16());
         let status = match failure {
             Some(Failure::DownstreamGone) => Failure::DownstreamGone.status(),
-            _ => written.or(failure.map(Failure::status)).unwrap_or(Failure::DownstreamGone.status()),
+            _ => written
+                .or(failure.map(Failure::status))
+                .unwrap_or(Failure::DownstreamGone.status()),
         };
-        let cluster = ctx.balancer().map_or("-", |balancer| balancer.cluster().name());
-        self.metrics.finished(ctx.route(), cluster, status, duration);
+        let cluster = ctx
+            .balancer()
+            .map_or("-", |balancer| balancer.cluster().name());
+        self.metrics
+            .finished(ctx.route(), cluster, status, duration);
         if let Some(failure) = failure {
             self.metrics.failed(cluster, failure);
             if failure.is_upstream() && was_avoidable(session, ctx) {
@@ -274,7 +328,11 @@ impl ProxyHttp for EdgeProxy {
         }
         self.access_log.log(session, ctx, status, duration);
         if let Some(attempt) = ctx.attempt.take() {
-            attempt.finish(if error.is_some() { Outcome::Cancelled } else { Outcome::Success });
+            attempt.finish(if error.is_some() {
+                Outcome::Cancelled
+            } else {
+                Outcome::Success
+            });
         }
     }
 
@@ -296,7 +354,13 @@ impl ProxyHttp for EdgeProxy {
 
 /// Ends the attempt whose status is to be retried, if a retry is allowed.
 fn retry_status(session: &Session, ctx: &mut RequestContext) -> bool {
-    let Some(member) = ctx.attempt.as_ref().map(|attempt| Arc::clone(attempt.member())) else { return false };
+    let Some(member) = ctx
+        .attempt
+        .as_ref()
+        .map(|attempt| Arc::clone(attempt.member()))
+    else {
+        return false;
+    };
     ctx.tried.push(member);
     if !retry::take(session, ctx, Sent::Possibly) {
         ctx.tried.pop();
@@ -312,13 +376,17 @@ fn retry_status(session: &Session, ctx: &mut RequestContext) -> bool {
 /// Whether the request failed although another attempt was safe, affordable and possible.
 fn was_avoidable(session: &Session, ctx: &RequestContext) -> bool {
     let sent = match ctx.failure {
-        Some(Failure::ConnectFailed | Failure::ConnectTimeout | Failure::NoEndpoint) => Sent::Nothing,
+        Some(Failure::ConnectFailed | Failure::ConnectTimeout | Failure::NoEndpoint) => {
+            Sent::Nothing
+        }
         _ => Sent::Possibly,
     };
     // Our own answer is written by now; what counts is that none of an upstream's was.
     ctx.upstream_time.is_none()
         && ctx.balancer().is_some_and(|balancer| {
-            retry::is_repeatable(session, sent) && balancer.has_untried(&ctx.tried) && balancer.take_retry()
+            retry::is_repeatable(session, sent)
+                && balancer.has_untried(&ctx.tried)
+                && balancer.take_retry()
         })
 }
 
@@ -352,9 +420,13 @@ fn peer_ip(session: &Session) -> Option<IpAddr> {
 /// The host a request is for, without its port: from the target where it has one, else Host.
 fn host_of(header: &RequestHeader) -> &str {
     let named = header.uri.host();
-    let host = named.or_else(|| header.headers.get(http::header::HOST)?.to_str().ok()).unwrap_or_default();
+    let host = named
+        .or_else(|| header.headers.get(http::header::HOST)?.to_str().ok())
+        .unwrap_or_default();
     match host.strip_prefix('[') {
-        Some(_) => host.split_once(']').map_or(host, |(address, _)| &host[..=address.len()]),
+        Some(_) => host
+            .split_once(']')
+            .map_or(host, |(address, _)| &host[..=address.len()]),
         None => host.split_once(':').map_or(host, |(name, _)| name),
     }
 }
@@ -370,10 +442,15 @@ fn without_prefix(raw: &[u8], prefix: &str) -> Vec<u8> {
 
 /// Hash of what ties a request to an endpoint: a header's value, else the client's address.
 fn affinity_of(policy: &config::Policy, header: &RequestHeader, peer: Option<IpAddr>) -> u64 {
-    let config::Policy::RingHash { header: name } = policy else { return 0 };
+    let config::Policy::RingHash { header: name } = policy else {
+        return 0;
+    };
     // Fixed keys: two proxies must send equal keys to equal endpoints.
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    match name.as_ref().and_then(|name| header.headers.get(name.as_str())) {
+    match name
+        .as_ref()
+        .and_then(|name| header.headers.get(name.as_str()))
+    {
         Some(value) => hasher.hash_one(value.as_bytes()),
         None => peer.map_or(0, |peer| hasher.hash_one(peer)),
     }
@@ -385,7 +462,11 @@ mod tests {
 
     #[test]
     fn the_host_is_read_without_its_port() {
-        for (sent, host) in [("a.example:8080", "a.example"), ("a.example", "a.example"), ("[::1]:80", "[::1]")] {
+        for (sent, host) in [
+            ("a.example:8080", "a.example"),
+            ("a.example", "a.example"),
+            ("[::1]:80", "[::1]"),
+        ] {
             let mut header = RequestHeader::build("GET", b"/", None).expect("a request");
             header.insert_header("host", sent).expect("a header");
             assert_eq!(host_of(&header), host);
@@ -394,9 +475,18 @@ mod tests {
 
     #[test]
     fn a_stripped_path_keeps_its_query_and_starts_with_a_slash() {
-        assert_eq!(without_prefix(b"/proxy/user-service/api?x=1", "/proxy/user-service"), b"/api?x=1");
-        assert_eq!(without_prefix(b"/proxy/user-service", "/proxy/user-service"), b"/");
-        assert_eq!(without_prefix(b"/proxy/user-service?x", "/proxy/user-service"), b"/?x");
+        assert_eq!(
+            without_prefix(b"/proxy/user-service/api?x=1", "/proxy/user-service"),
+            b"/api?x=1"
+        );
+        assert_eq!(
+            without_prefix(b"/proxy/user-service", "/proxy/user-service"),
+            b"/"
+        );
+        assert_eq!(
+            without_prefix(b"/proxy/user-service?x", "/proxy/user-service"),
+            b"/?x"
+        );
         assert_eq!(without_prefix(b"/a%2Fb/%zz", ""), b"/a%2Fb/%zz");
     }
 }

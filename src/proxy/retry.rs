@@ -18,8 +18,13 @@ pub(super) enum Sent {
 
 /// Whether repeating the request is harmless and could help, whatever the limits say.
 pub(super) fn could_help(session: &Session, ctx: &RequestContext, sent: Sent) -> bool {
-    let Some(balancer) = ctx.balancer() else { return false };
-    if session.response_written().is_some_and(|response| !response.status.is_informational()) {
+    let Some(balancer) = ctx.balancer() else {
+        return false;
+    };
+    if session
+        .response_written()
+        .is_some_and(|response| !response.status.is_informational())
+    {
         return false;
     }
     is_repeatable(session, sent) && (ctx.retry.stale_connection || balancer.has_untried(&ctx.tried))
@@ -36,7 +41,9 @@ pub(super) fn is_repeatable(session: &Session, sent: Sent) -> bool {
 
 /// Decides on a retry and takes it out of the budget.
 pub(super) fn take(session: &Session, ctx: &mut RequestContext, sent: Sent) -> bool {
-    let Some(balancer) = ctx.balancer() else { return false };
+    let Some(balancer) = ctx.balancer() else {
+        return false;
+    };
     let attempts = balancer.cluster().settings().retry.attempts;
     if ctx.retry.count >= attempts || !could_help(session, ctx, sent) || !balancer.take_retry() {
         return false;

@@ -25,7 +25,11 @@ pub struct Member {
 }
 
 impl Member {
-    pub(super) fn new(stats: Arc<EndpointStats>, address: SocketAddr, metrics: EndpointMetrics) -> Self {
+    pub(super) fn new(
+        stats: Arc<EndpointStats>,
+        address: SocketAddr,
+        metrics: EndpointMetrics,
+    ) -> Self {
         Self {
             stats,
             address: ArcSwap::from_pointee(address),

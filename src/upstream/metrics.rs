@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 use std::{
     sync::{
@@ -14,8 +14,9 @@ use std::{
 };
 
 /// Upper bounds of latency buckets, in seconds.
-pub(crate) const LATENCY_BUCKETS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+pub(crate) const LATENCY_BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 /// Slots for the statuses 100 to 599; anything else is counted as 599.
 const STATUS_SLOTS: usize = 500;
 
@@ -41,28 +42,46 @@ impl UpstreamMetrics {
         let endpoint = ["cluster", "endpoint"];
         let metrics = Self {
             requests: IntCounterVec::new(
-                Opts::new("lb_upstream_requests_total", "Responses by endpoint and status; code 000: no response."),
+                Opts::new(
+                    "lb_upstream_requests_total",
+                    "Responses by endpoint and status; code 000: no response.",
+                ),
                 &["cluster", "endpoint", "code"],
             )?,
             duration: HistogramVec::new(
-                HistogramOpts::new("lb_upstream_duration_seconds", "Time from sending a request to its response header.")
-                    .buckets(LATENCY_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "lb_upstream_duration_seconds",
+                    "Time from sending a request to its response header.",
+                )
+                .buckets(LATENCY_BUCKETS.to_vec()),
                 &endpoint,
             )?,
             in_flight: IntGaugeVec::new(
-                Opts::new("lb_endpoint_inflight", "Requests in flight to the endpoint."),
+                Opts::new(
+                    "lb_endpoint_inflight",
+                    "Requests in flight to the endpoint.",
+                ),
                 &endpoint,
             )?,
             healthy: IntGaugeVec::new(
-                Opts::new("lb_endpoint_healthy", "1 when enabled, healthy by its checks and not ejected."),
+                Opts::new(
+                    "lb_endpoint_healthy",
+                    "1 when enabled, healthy by its checks and not ejected.",
+                ),
                 &endpoint,
             )?,
             latency: GaugeVec::new(
-                Opts::new("lb_endpoint_peak_ewma_seconds", "Peak-sensitive moving average of latency."),
+                Opts::new(
+                    "lb_endpoint_peak_ewma_seconds",
+                    "Peak-sensitive moving average of latency.",
+                ),
                 &endpoint,
             )?,
             ejections: IntCounterVec::new(
-                Opts::new("lb_outlier_ejections_total", "Ejections by outlier detection."),
+                Opts::new(
+                    "lb_outlier_ejections_total",
+                    "Ejections by outlier detection.",
+                ),
                 &["cluster", "reason"],
             )?,
             ready: IntGaugeVec::new(
@@ -70,7 +89,10 @@ impl UpstreamMetrics {
                 &["cluster"],
             )?,
             panics: IntGaugeVec::new(
-                Opts::new("lb_cluster_panic", "1 while so few are healthy that all endpoints get traffic."),
+                Opts::new(
+                    "lb_cluster_panic",
+                    "1 while so few are healthy that all endpoints get traffic.",
+                ),
                 &["cluster"],
             )?,
         };
@@ -93,7 +115,9 @@ impl UpstreamMetrics {
             cluster: cluster.to_owned(),
             endpoint: endpoint.to_owned(),
             departed: AtomicBool::new(false),
-            by_status: std::iter::repeat_with(OnceLock::new).take(STATUS_SLOTS).collect(),
+            by_status: std::iter::repeat_with(OnceLock::new)
+                .take(STATUS_SLOTS)
+                .collect(),
             no_response: OnceLock::new(),
             duration: self.duration.with_label_values(&labels),
             in_flight: self.in_flight.with_label_values(&labels),
@@ -107,7 +131,9 @@ impl UpstreamMetrics {
         ClusterMetrics {
             families: self.clone(),
             cluster: cluster.to_owned(),
-            consecutive_5xx: self.ejections.with_label_values(&[cluster, "consecutive_5xx"]),
+            consecutive_5xx: self
+                .ejections
+                .with_label_values(&[cluster, "consecutive_5xx"]),
             ready: self.ready.with_label_values(&[cluster]),
             panic: self.panics.with_label_values(&[cluster]),
         }
@@ -132,7 +158,9 @@ pub struct EndpointMetrics {
 impl EndpointMetrics {
     /// Counts a response.
     pub(crate) fn responded(&self, status: StatusCode, latency: Duration) {
-        let slot = usize::from(status.as_u16()).saturating_sub(100).min(STATUS_SLOTS - 1);
+        let slot = usize::from(status.as_u16())
+            .saturating_sub(100)
+            .min(STATUS_SLOTS - 1);
         self.count(&self.by_status[slot], status.as_str());
         self.duration.observe(latency.as_secs_f64());
     }
@@ -161,7 +189,9 @@ impl EndpointMetrics {
             return;
         }
         let labels = [self.cluster.as_str(), self.endpoint.as_str(), code];
-        counter.get_or_init(|| self.families.requests.with_label_values(&labels)).inc();
+        counter
+            .get_or_init(|| self.families.requests.with_label_values(&labels))
+            .inc();
     }
 
     /// Removes all series of the endpoint.
@@ -178,14 +208,15 @@ impl EndpointMetrics {
             self.remove_requests("000");
         }
         // An error here means that the series is gone already.
-        drop(self.families.duration.remove_label_values(&labels));
-        drop(self.families.in_flight.remove_label_values(&labels));
-        drop(self.families.healthy.remove_label_values(&labels));
-        drop(self.families.latency.remove_label_values(&labels));
+        self.families.duration.remove_label_values(&labels).ok();
+        self.families.in_flight.remove_label_values(&labels).ok();
+        self.families.healthy.remove_label_values(&labels).ok();
+        self.families.latency.remove_label_values(&labels).ok();
     }
 
     fn remove_requests(&self, code: &str) {
-        drop(self.families.requests.remove_label_values(&[&self.cluster, &self.endpoint, code]));
+        let labels = [self.cluster.as_str(), self.endpoint.as_str(), code];
+        self.families.requests.remove_label_values(&labels).ok();
     }
 }
 
@@ -202,9 +233,13 @@ pub(super) struct ClusterMetrics {
 impl ClusterMetrics {
     /// Removes all series of the cluster.
     pub(super) fn remove(&self) {
-        drop(self.families.ejections.remove_label_values(&[&self.cluster, "consecutive_5xx"]));
-        drop(self.families.ready.remove_label_values(&[&self.cluster]));
-        drop(self.families.panics.remove_label_values(&[&self.cluster]));
+        let label = self.cluster.as_str();
+        self.families
+            .ejections
+            .remove_label_values(&[label, "consecutive_5xx"])
+            .ok();
+        self.families.ready.remove_label_values(&[label]).ok();
+        self.families.panics.remove_label_values(&[label]).ok();
     }
 }
 
@@ -223,7 +258,11 @@ mod tests {
         endpoint.remove();
         endpoint.responded(StatusCode::NOT_FOUND, Duration::from_millis(1));
         endpoint.set_gauges(1, true, Duration::ZERO);
-        let left: usize = registry.gather().iter().map(|family| family.get_metric().len()).sum();
+        let left: usize = registry
+            .gather()
+            .iter()
+            .map(|family| family.get_metric().len())
+            .sum();
         assert_eq!(left, 0, "{:?}", registry.gather());
     }
 }

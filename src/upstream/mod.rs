@@ -28,13 +28,31 @@ use std::{
 pub struct ReadySet {
     candidates: Candidates,
     members: Vec<Arc<Member>>,
+    /// As they were when the candidates were made.
+    weights: Vec<u32>,
 }
 
 impl ReadySet {
     /// A set of `members`, the candidates in the same order.
     pub fn new(members: Vec<Arc<Member>>) -> Self {
         let candidates = Candidates::new(members.iter().map(|m| Arc::clone(m.stats())).collect());
-        Self { candidates, members }
+        let weights = members
+            .iter()
+            .map(|member| member.stats().weight())
+            .collect();
+        Self {
+            candidates,
+            members,
+            weights,
+        }
+    }
+
+    /// Whether it consists of `members` with the weights they have now.
+    fn is_of(&self, members: &[Arc<Member>]) -> bool {
+        let same = |(i, member): (usize, &Arc<Member>)| {
+            Arc::ptr_eq(&self.members[i], member) && self.weights[i] == member.stats().weight()
+        };
+        members.len() == self.members.len() && members.iter().enumerate().all(same)
     }
 
     /// What policies choose from.
@@ -65,7 +83,14 @@ impl Cluster {
         let stats = table.cluster_stats(&settings.name);
         let metrics = table.metrics().cluster(&settings.name);
         let ready = ArcSwap::from_pointee(ReadySet::new(Vec::new()));
-        Self { settings, table, stats, metrics, members: Mutex::default(), ready }
+        Self {
+            settings,
+            table,
+            stats,
+            metrics,
+            members: Mutex::default(),
+            ready,
+        }
     }
 
     /// Its name.
@@ -95,7 +120,12 @@ impl Cluster {
 
     /// Takes over what a source declares.
     pub fn apply(&self, declared: &[Declared], now: Timestamp) {
-        self.set_members(declared.iter().map(|d| self.table.upsert(self.name(), d, now)).collect());
+        self.set_members(
+            declared
+                .iter()
+                .map(|d| self.table.upsert(self.name(), d, now))
+                .collect(),
+        );
     }
 
     /// Takes over the endpoints that a cluster of this name has in the serving topology,
@@ -106,7 +136,9 @@ impl Cluster {
 
     fn set_members(&self, members: Vec<Arc<Member>>) {
         if self.settings.health_check.is_none() {
-            members.iter().for_each(|member| member.health.assume_healthy());
+            members
+                .iter()
+                .for_each(|member| member.health.assume_healthy());
         }
         *self.lock_members() = members;
         self.rebuild();
@@ -120,19 +152,29 @@ impl Cluster {
 
     /// Takes in the result of one active check, with its time when it passed.
     pub fn observe_check(&self, member: &Member, result: Result<Duration, String>, now: Timestamp) {
-        let Some(settings) = &self.settings.health_check else { return };
+        let Some(settings) = &self.settings.health_check else {
+            return;
+        };
         if let Ok(rtt) = result {
             member.stats().record_health_check(rtt, now);
         }
         let (up, down) = (settings.healthy_threshold, settings.unhealthy_threshold);
-        let Some(change) = member.health.observe(result.is_ok(), up, down) else { return };
+        let Some(change) = member.health.observe(result.is_ok(), up, down) else {
+            return;
+        };
         let endpoint = member.stats().id();
         match (change, result) {
             (Change::BecameUnhealthy, Err(reason)) => {
-                log::warn!("endpoint unhealthy cluster={} endpoint={endpoint} reason=\"{reason}\"", self.name());
+                log::warn!(
+                    "endpoint unhealthy cluster={} endpoint={endpoint} reason=\"{reason}\"",
+                    self.name()
+                );
             }
             _ => {
-                log::info!("endpoint healthy cluster={} endpoint={endpoint}", self.name());
+                log::info!(
+                    "endpoint healthy cluster={} endpoint={endpoint}",
+                    self.name()
+                );
                 member.stats().mark_ready(now);
             }
         }
@@ -141,27 +183,42 @@ impl Cluster {
 
     /// Takes in how a request to `member` ended; may eject it.
     pub fn observe_response(&self, member: &Member, is_error: bool, now: Timestamp) {
-        let Some(settings) = &self.settings.outlier_detection else { return };
+        let Some(settings) = &self.settings.outlier_detection else {
+            return;
+        };
         if !member.outlier.observe(is_error, settings) {
             return;
         }
         let members = self.lock_members();
         let ejected = members.iter().filter(|m| m.is_ejected()).count();
-        if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected() {
+        if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected()
+        {
             return;
         }
         member.outlier.eject(settings, now);
         drop(members);
         self.metrics.consecutive_5xx.inc();
-        log::warn!("endpoint ejected cluster={} endpoint={} reason=consecutive_5xx", self.name(), member.stats().id());
+        log::warn!(
+            "endpoint ejected cluster={} endpoint={} reason=consecutive_5xx",
+            self.name(),
+            member.stats().id()
+        );
         self.rebuild();
     }
 
     /// Ends ejections that are due.
     pub fn release_ejected(&self, now: Timestamp) {
         let mut released = false;
-        for member in self.members().iter().filter(|member| member.outlier.release_if_due(now)) {
-            log::info!("endpoint back from ejection cluster={} endpoint={}", self.name(), member.stats().id());
+        for member in self
+            .members()
+            .iter()
+            .filter(|member| member.outlier.release_if_due(now))
+        {
+            log::info!(
+                "endpoint back from ejection cluster={} endpoint={}",
+                self.name(),
+                member.stats().id()
+            );
             member.stats().mark_ready(now);
             released = true;
         }
@@ -172,7 +229,9 @@ impl Cluster {
 
     /// Forgives one earlier ejection of every member that behaves.
     pub fn forgive(&self) {
-        self.lock_members().iter().for_each(|member| member.outlier.forgive());
+        self.lock_members()
+            .iter()
+            .for_each(|member| member.outlier.forgive());
     }
 
     /// Makes the ready set anew. Below the panic threshold everyone enabled takes part: when
@@ -184,9 +243,14 @@ impl Cluster {
         let panic = (ready.len() as f64) < enabled.len() as f64 * self.settings.panic_threshold;
         self.metrics.panic.set(i64::from(panic));
         let chosen = if panic { enabled } else { ready };
-        self.metrics.ready.set(i64::try_from(chosen.len()).unwrap_or(i64::MAX));
-        // Stored under the lock, so that the latest change is what readers end up with.
-        self.ready.store(Arc::new(ReadySet::new(chosen)));
+        self.metrics
+            .ready
+            .set(i64::try_from(chosen.len()).unwrap_or(i64::MAX));
+        // Policies derive schedules and rings from a set: not anew when nothing changed. Stored
+        // under the lock, so that the latest change is what readers end up with.
+        if !self.ready.load().is_of(&chosen) {
+            self.ready.store(Arc::new(ReadySet::new(chosen)));
+        }
     }
 
     fn lock_members(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Member>>> {

@@ -29,7 +29,10 @@ struct Entry {
 impl MemberTable {
     /// An empty table whose endpoints report to `metrics`.
     pub fn new(metrics: UpstreamMetrics) -> Self {
-        Self { metrics, clusters: Mutex::default() }
+        Self {
+            metrics,
+            clusters: Mutex::default(),
+        }
     }
 
     pub(super) fn metrics(&self) -> &UpstreamMetrics {
@@ -47,7 +50,11 @@ impl MemberTable {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = clusters.entry(cluster.to_owned()).or_default();
         let member = entry.members.entry(declared.id.clone()).or_insert_with(|| {
-            let stats = Arc::new(EndpointStats::new(declared.id.clone(), declared.weight, now));
+            let stats = Arc::new(EndpointStats::new(
+                declared.id.clone(),
+                declared.weight,
+                now,
+            ));
             let metrics = self.metrics.endpoint(cluster, declared.id.as_str());
             Arc::new(Member::new(stats, declared.address, metrics))
         });
@@ -61,13 +68,18 @@ impl MemberTable {
     /// The members of the cluster of that name.
     pub(super) fn members(&self, cluster: &str) -> Vec<Arc<Member>> {
         let clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        clusters.get(cluster).map(|entry| entry.members.values().cloned().collect()).unwrap_or_default()
+        clusters
+            .get(cluster)
+            .map(|entry| entry.members.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Forgets the members of `cluster` that are not in `current`.
     pub(super) fn retain(&self, cluster: &str, current: &[Arc<Member>]) {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = clusters.get_mut(cluster) else { return };
+        let Some(entry) = clusters.get_mut(cluster) else {
+            return;
+        };
         entry.members.retain(|_, member| {
             let stays = current.iter().any(|other| Arc::ptr_eq(other, member));
             if !stays {
@@ -83,7 +95,10 @@ impl MemberTable {
         clusters.retain(|name, entry| {
             let stays = current.contains(&name.as_str());
             if !stays {
-                entry.members.values().for_each(|member| member.metrics.remove());
+                entry
+                    .members
+                    .values()
+                    .for_each(|member| member.metrics.remove());
                 self.metrics.cluster(name).remove();
             }
             stays

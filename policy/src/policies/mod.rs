@@ -75,6 +75,26 @@ pub enum FallbackReason {
     Stale,
 }
 
+impl FallbackReason {
+    /// All reasons, each at the index that it has as a number.
+    pub const ALL: [Self; 4] = [
+        Self::NotFinite,
+        Self::OutOfRange,
+        Self::Runtime,
+        Self::Stale,
+    ];
+
+    /// The word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFinite => "not_finite",
+            Self::OutOfRange => "out_of_range",
+            Self::Runtime => "runtime",
+            Self::Stale => "stale",
+        }
+    }
+}
+
 /// Chooses one of the candidates.
 pub trait Policy: fmt::Debug + Send + Sync {
     /// The choice, or `None` when there are no candidates.

@@ -45,6 +45,13 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// A number drawn uniformly from [0, 1).
+    pub fn uniform(&mut self) -> f32 {
+        self.rng.random()
+    }
+}
+
 impl Sampler {
     /// All indices below `total` if they are few, else a sample. Each is there once.
     pub(super) fn all_or_sample(&mut self, total: usize, rng: &mut Xoshiro256PlusPlus) -> &[u32] {
