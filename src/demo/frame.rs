@@ -103,7 +103,7 @@ impl Frame {
             ),
             String::new(),
             format!(
-                "{:<8}{:>5}  {:<width$}{:>7}{:>10}{:>9}{:>9}{:>8}  state",
+                "{:<9}{:>5}  {:<width$}{:>7}{:>10}{:>9}{:>9}{:>8}  state",
                 "back end",
                 "speed",
                 "share",
@@ -130,13 +130,13 @@ impl Row {
             false => "out",
         };
         format!(
-            "{:<8}{:>5.1}  {bar:<width$}{:>6.1}%{:>10}{:>9.1}{:>9.1}{:>8}  {state:<6}{}",
+            "{:<9}{:>5.1}  {bar:<width$}{:>6.1}%{:>10}{:>9}{:>9}{:>8}  {state:<6}{}",
             self.name,
             self.speed,
             self.share * 100.0,
             self.in_flight,
-            self.p50_ms,
-            self.p99_ms,
+            time(self.p50_ms),
+            time(self.p99_ms),
             self.errors,
             self.fault.as_deref().unwrap_or_default(),
             width = BAR_CELLS + 1
@@ -176,6 +176,14 @@ fn rows(before: &Scrape, after: &Scrape, known: &[Known]) -> Vec<Row> {
         }
     };
     known.iter().map(row).collect()
+}
+
+/// A back end that answered nothing has no latency.
+fn time(ms: f64) -> String {
+    match ms > 0.0 {
+        true => format!("{ms:.1}"),
+        false => "-".to_owned(),
+    }
 }
 
 fn ms(times: &Histogram, quantile: f64) -> f64 {
