@@ -352,7 +352,7 @@ impl ProxyHttp for EdgeProxy {
             .finished(ctx.route(), cluster, status, duration);
         if let Some(failure) = failure {
             self.metrics.failed(cluster, failure);
-            if failure.is_upstream() && was_avoidable(session, ctx) {
+            if failure.is_upstream() && ctx.retry.was_refused_by_count {
                 self.metrics.dropped(cluster);
             }
         }
@@ -401,23 +401,6 @@ fn retry_status(session: &Session, ctx: &mut RequestContext) -> bool {
         attempt.finish(Outcome::Success);
     }
     true
-}
-
-/// Whether the request failed although another attempt was safe, affordable and possible.
-fn was_avoidable(session: &Session, ctx: &RequestContext) -> bool {
-    let sent = match ctx.failure {
-        Some(Failure::ConnectFailed | Failure::ConnectTimeout | Failure::NoEndpoint) => {
-            Sent::Nothing
-        }
-        _ => Sent::Possibly,
-    };
-    // Our own answer is written by now; what counts is that none of an upstream's was.
-    ctx.upstream_time.is_none()
-        && ctx.balancer().is_some_and(|balancer| {
-            retry::is_repeatable(session, sent)
-                && balancer.has_untried(&ctx.tried)
-                && balancer.take_retry()
-        })
 }
 
 fn outcome_of(failure: Failure) -> Outcome {

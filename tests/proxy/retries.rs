@@ -201,7 +201,7 @@ fn a_pooled_connection_that_went_stale_costs_an_idempotent_request_nothing() {
 #[test]
 fn a_restart_of_a_back_end_fails_no_get() {
     let mocks = Mocks::start(2);
-    let edge = Edge::start(&one_cluster(&mocks.addresses(), ", outlier_detection: off"));
+    let edge = Edge::start(&one_cluster(&mocks.addresses(), STEADY));
     assert_eq!(failed(&edge, "GET", b"", 10), [0; 0]);
     for _ in 0..3 {
         mocks[0].inject(Fault::Crash);
