@@ -26,7 +26,7 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use failure::Failure;
-use http::Version;
+use http::{StatusCode, Version};
 use lb_policy::request::{Outcome, Request};
 use pingora::{
     Error, ErrorSource, ErrorType, Result, RetryType,
@@ -215,6 +215,11 @@ impl ProxyHttp for EdgeProxy {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for it: upgrades are refused (`filter::upgrade`).
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "unasked-for 101")
+                .map_err(Error::into_up);
+        }
         if response.status.is_informational() {
             return Ok(());
         }
