@@ -2,7 +2,7 @@
 
 use crate::{
     backend::{Mocks, Scripted, ok},
-    setup::one_cluster,
+    setup::{await_idle, one_cluster},
     support::edge::{Edge, http},
     wire::Wire,
 };
@@ -144,4 +144,35 @@ fn requests_of_two_clients_are_served_at_the_same_time() {
     let mut two = Wire::sending(edge.address(), request("/two"));
     assert_eq!(one.answer().text(), "/one");
     assert_eq!(two.answer().text(), "/two");
+}
+
+#[test]
+fn a_broken_chunk_of_a_client_is_its_own_fault() {
+    let (backend, mut edge) = start();
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut wire = Wire::sending(edge.address(), format!("{head}zz\r\nbody\r\n0\r\n\r\n"));
+    let answer = wire.answer();
+    assert_eq!(
+        (answer.status, &answer.json()["reason"]),
+        (400, &"downstream_protocol".into())
+    );
+    await_idle(&mut edge);
+    assert_eq!(backend.seen().len(), 0);
+}
+
+#[test]
+fn an_upload_may_take_longer_than_the_longest_wait_for_an_answer() {
+    let backend = Scripted::answering(|request| ok(&request.body));
+    let settings = ", timeouts: { read: 400ms }";
+    let edge = Edge::start(&one_cluster(&[backend.address()], settings));
+    let mut wire = Wire::sending(
+        edge.address(),
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n",
+    );
+    for _ in 0..10 {
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+        wire.send("x");
+    }
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.body.len()), (200, 10));
 }
