@@ -324,10 +324,11 @@ impl ProxyHttp for EdgeProxy {
         let answered = session
             .response_written()
             .is_some_and(|response| !response.status.is_informational());
-        if !answered && failure != Failure::DownstreamGone {
-            if let Err(error) = respond::respond(session, ctx, failure).await {
-                log::debug!("cannot answer client error=\"{error}\"");
-            }
+        if !answered
+            && failure != Failure::DownstreamGone
+            && let Err(error) = respond::respond(session, ctx, failure).await
+        {
+            log::debug!("cannot answer client error=\"{error}\"");
         }
         FailToProxy {
             error_code: failure.status(),
