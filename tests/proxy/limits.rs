@@ -54,6 +54,32 @@ fn a_body_over_the_limit_is_refused_whether_declared_or_chunked() {
 }
 
 #[test]
+fn a_client_that_sends_on_after_the_refusal_still_gets_to_read_it() {
+    let (_backend, edge) = start("request_body: 1000");
+    let body = vec![b'x'; 2_000_000];
+    for _ in 0..10 {
+        let answer = http(edge.address(), "POST", "/", &[], &body);
+        assert_eq!(
+            (answer.status, reason(&answer)),
+            (413, "body_too_large".to_owned())
+        );
+    }
+    let request = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for _ in 0..10 {
+        let mut wire = Wire::sending(edge.address(), request);
+        for _ in 0..200 {
+            wire.send(format!("2710\r\n{}\r\n", "x".repeat(10_000)));
+        }
+        wire.send("0\r\n\r\n");
+        let answer = wire.answer();
+        assert_eq!(
+            (answer.status, reason(&answer)),
+            (413, "body_too_large".to_owned())
+        );
+    }
+}
+
+#[test]
 fn headers_too_large_or_too_many_are_refused() {
     let (backend, edge) = start("request_headers: 2000, header_count: 10");
     let long = "x".repeat(2000);
