@@ -2,8 +2,9 @@
 
 use crate::{
     backend::{Mocks, Refusing, Scripted, ok},
-    setup::{await_ready, cluster, counted, one_cluster},
+    setup::{await_idle, await_ready, cluster, counted, one_cluster},
     support::edge::{Edge, http},
+    wire::Wire,
 };
 use http::StatusCode;
 use services_mock::Fault;
@@ -78,6 +79,26 @@ fn errors_in_a_row_eject_up_to_the_share_and_the_ejected_return() {
     // A return leaves the share as it was; the counts began anew with the first success.
     shares(&edge, &mocks, 10);
     assert_eq!(shares(&edge, &mocks, 10), [2; 5]);
+}
+
+#[test]
+fn an_error_that_also_breaks_off_counts_once_towards_an_ejection() {
+    let backend = Scripted::start(|connection| {
+        if connection.request().is_some() {
+            connection.send("HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\ncut");
+        }
+    });
+    let ejecting = ", outlier_detection: { consecutive_5xx: 4, base_ejection_time: 60s }";
+    let mut edge = Edge::start(&one_cluster(&[backend.address()], ejecting));
+    let ejections = |edge: &Edge| counted(edge, "lb_outlier_ejections_total", &[]) as u64;
+    for request in 1..=4 {
+        assert_eq!(ejections(&edge), 0, "before request {request}");
+        let mut wire = Wire::sending(edge.address(), "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(wire.head().status, 500);
+        wire.rest();
+        await_idle(&mut edge);
+    }
+    edge.await_true("the fourth ejects", |edge| ejections(edge) == 1);
 }
 
 #[test]
