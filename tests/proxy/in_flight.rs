@@ -72,6 +72,23 @@ fn an_upload_is_done_when_the_back_end_answers_early() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let mocks = Mocks::start(1);
+    let rest = one_cluster(&mocks.addresses(), "");
+    let mut edge = Edge::start(&format!(
+        "limits: {{ response_write_timeout: 300ms }}\n{rest}"
+    ));
+    // More than the buffers between back end and client can hold.
+    let large = "GET /bytes/60000000 HTTP/1.1\r\nHost: h\r\n\r\n";
+    let idle_client = Wire::sending(edge.address(), large);
+    edge.await_true("the client is given up", |edge| {
+        counted(edge, "lb_failures_total", &["downstream_timeout"]) as u64 == 1
+    });
+    await_idle(&mut edge);
+    drop(idle_client);
+}
+
+#[test]
 fn a_back_end_killed_in_the_middle_of_its_answers_leaves_nothing_in_flight() {
     let mocks = Mocks::start(2);
     let mut edge = Edge::start(&one_cluster(&mocks.addresses(), ""));

@@ -2,7 +2,7 @@
 
 use crate::support::edge::{Answer, SOON, read_head, read_next_answer};
 use std::{
-    io::{BufReader, Read, Write},
+    io::{BufReader, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -14,10 +14,9 @@ pub(crate) struct Wire(BufReader<TcpStream>);
 impl Wire {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the proxy accepts");
-        stream
-            .set_read_timeout(Some(SOON))
-            .expect("a socket takes a timeout");
-        Self(BufReader::new(stream))
+        let wire = Self(BufReader::new(stream));
+        wire.wait_at_most(SOON);
+        wire
     }
 
     /// Opens a connection and sends `bytes`.
@@ -56,25 +55,33 @@ impl Wire {
 
     /// Everything until the peer closes, cleanly or not.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
+        self.wait_at_most(SOON);
         let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).ok();
+        if let Err(error) = self.0.read_to_end(&mut rest) {
+            let is_hang = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!is_hang, "the peer neither sends nor closes");
+        }
         rest
     }
 
     /// Whether the peer closes within `time`, sending nothing before.
     pub(crate) fn closes_within(&mut self, time: Duration) -> bool {
-        self.0
-            .get_ref()
-            .set_read_timeout(Some(time))
-            .expect("a socket takes a timeout");
+        self.wait_at_most(time);
         match self.0.read(&mut [0]) {
             Ok(count) => count == 0,
-            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
         }
     }
 
     /// Tells the peer that nothing more comes.
     pub(crate) fn end_sending(&mut self) {
         self.0.get_ref().shutdown(Shutdown::Write).ok();
+    }
+
+    fn wait_at_most(&self, time: Duration) {
+        let stream = self.0.get_ref();
+        stream
+            .set_read_timeout(Some(time))
+            .expect("a socket takes a timeout");
     }
 }
