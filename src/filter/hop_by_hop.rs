@@ -49,14 +49,14 @@ mod tests {
         let mut response = ResponseHeader::build(200, None).expect("a response");
         for (name, value) in [
             ("connection", "close, X-Hop ,content-length"),
-            ("connection", "x-other,,\u{7f}"),
+            ("connection", "x-other,,no name"),
             ("keep-alive", "timeout=5"),
             ("x-hop", "1"),
             ("x-other", "1"),
             ("x-kept", "1"),
             ("content-length", "0"),
         ] {
-            response.append_header(name, value.as_bytes()).ok();
+            response.append_header(name, value).expect("a header");
         }
         strip_hop_by_hop(&mut response);
         let mut left: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
