@@ -21,6 +21,8 @@ pub struct Attempt {
     clock: Clock,
     started: Timestamp,
     responded: bool,
+    /// The response was an error, and outlier detection has taken it in.
+    response_was_error: bool,
     /// `None` once the attempt is over.
     in_flight: Option<InFlight>,
 }
@@ -40,6 +42,7 @@ impl Attempt {
             clock,
             started: now,
             responded: false,
+            response_was_error: false,
             in_flight,
         }
     }
@@ -65,6 +68,7 @@ impl Attempt {
             in_flight.respond(outcome, now);
         }
         self.responded = true;
+        self.response_was_error = outcome.is_error();
         self.member.metrics().responded(status, latency);
         self.cluster
             .observe_response(&self.member, outcome.is_error(), now);
@@ -85,7 +89,7 @@ impl Attempt {
         if !self.responded && outcome.is_error() {
             self.member.metrics().failed();
         }
-        if outcome.is_error() {
+        if outcome.is_error() && !self.response_was_error {
             self.cluster.observe_response(&self.member, true, now);
         }
     }

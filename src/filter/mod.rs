@@ -1,10 +1,13 @@
 //! Steps that look at a request before it is routed, each of which may refuse it.
 
 mod forwarded;
+mod hop_by_hop;
 mod limits;
 mod trace;
 mod upgrade;
 
+pub use forwarded::set_forwarding_headers;
+pub use hop_by_hop::strip_hop_by_hop;
 pub use trace::Trace;
 
 use crate::config::Runtime;
@@ -49,19 +52,20 @@ impl Chain {
         }
     }
 
-    /// Looks at the header of a request from `peer`.
+    /// Who sent a request, as far as its header and `peer` may be believed.
+    pub fn identify(&self, header: &RequestHeader, peer: Option<IpAddr>) -> Identity {
+        Identity {
+            trace: Trace::of(header),
+            trusted_peer: self.forwarded.trusts(peer),
+        }
+    }
+
+    /// Looks at the header of a request.
     ///
     /// # Errors
     /// The refusal of the first filter that refuses.
-    pub fn run(&self, header: &RequestHeader, peer: Option<IpAddr>) -> Result<Identity, Refusal> {
+    pub fn check(&self, header: &RequestHeader) -> Result<(), Refusal> {
         self.limits.check(header)?;
-        upgrade::check(header)?;
-        let trusted_peer = self.forwarded.trusts(peer);
-        Ok(Identity {
-            trace: Trace::of(header),
-            trusted_peer,
-        })
+        upgrade::check(header)
     }
 }
-
-pub use forwarded::set_forwarding_headers;

@@ -69,9 +69,11 @@ impl Outlier {
     }
 }
 
-/// How many of `total` endpoints may be ejected at once: the share, but at least one.
+/// How many of `total` endpoints may be ejected at once: the share, but at least one unless the
+/// share is nothing.
 pub(crate) fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
-    ((total as f64 * max_ejection) as usize).max(1)
+    let least = usize::from(max_ejection > 0.0);
+    ((total as f64 * max_ejection) as usize).max(least)
 }
 
 #[cfg(test)]
@@ -123,6 +125,7 @@ mod tests {
     #[test]
     fn at_least_one_endpoint_may_be_ejected_and_never_more_than_the_share() {
         assert_eq!(ejections_allowed(1, 0.5), 1);
+        assert_eq!(ejections_allowed(5, 0.0), 0);
         assert_eq!(ejections_allowed(5, 0.5), 2);
         assert_eq!(ejections_allowed(10, 0.1), 1);
     }

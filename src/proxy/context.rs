@@ -43,6 +43,8 @@ pub(super) struct RetryState {
     pub(super) stale_connection: bool,
     /// The error on its way up was made by us, to retry a status.
     pub(super) because_of_status: bool,
+    /// The last failure could have been made good, had there been an attempt left.
+    pub(super) was_refused_by_count: bool,
 }
 
 impl RequestContext {

@@ -3,6 +3,9 @@
 use crate::{balance::SelectError, filter::Refusal};
 use pingora::{Error, ErrorSource, ErrorType};
 
+/// What Pingora calls a chunk that is none; its own constant is private.
+const INVALID_CHUNK: ErrorType = ErrorType::Custom("InvalidChunk");
+
 /// Reasons, each a label in metrics and a word in logs and error bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -43,6 +46,7 @@ impl Failure {
             (ErrorSource::Upstream, _) => Self::UpstreamProtocol,
             (ErrorSource::Downstream, ReadTimedout | WriteTimedout) => Self::DownstreamTimeout,
             (ErrorSource::Downstream, InvalidHTTPHeader) => Self::DownstreamProtocol,
+            (ErrorSource::Downstream, other) if *other == INVALID_CHUNK => Self::DownstreamProtocol,
             (ErrorSource::Downstream, _) => Self::DownstreamGone,
             (ErrorSource::Internal | ErrorSource::Unset, _) => Self::Internal,
         }

@@ -8,6 +8,7 @@ mod load_report;
 mod metrics;
 mod respond;
 mod retry;
+mod target;
 
 pub use access_log::AccessLog;
 pub use connections::{Limited, OpenConnections};
@@ -18,18 +19,19 @@ use crate::{
     balance::{SelectError, Selection},
     clock::Clock,
     config,
-    filter::set_forwarding_headers,
+    filter::{set_forwarding_headers, strip_hop_by_hop},
     topology::SharedTopology,
     upstream::Member,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use failure::Failure;
+use http::{StatusCode, Version};
 use lb_policy::request::{Outcome, Request};
 use pingora::{
     Error, ErrorSource, ErrorType, Result, RetryType,
     http::{RequestHeader, ResponseHeader},
-    protocols::l4::socket::SocketAddr as PeerAddress,
+    protocols::{http::ServerSession, l4::socket::SocketAddr as PeerAddress},
     upstreams::peer::HttpPeer,
 };
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -40,6 +42,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use target::{host_of, upstream_target};
 
 /// Marks an error made to retry a response whose status is configured for it.
 const RETRIED_STATUS: ErrorType = ErrorType::Custom("RetriedStatus");
@@ -76,7 +79,9 @@ impl EdgeProxy {
     fn prepare(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), Failure> {
         ctx.peer = peer_ip(session);
         let header = session.req_header();
-        ctx.identity = ctx.topology.filters().run(header, ctx.peer)?;
+        let filters = ctx.topology.filters();
+        ctx.identity = filters.identify(header, ctx.peer);
+        filters.check(header)?;
         let route = ctx
             .topology
             .route(host_of(header), header.uri.path())
@@ -92,12 +97,16 @@ impl EdgeProxy {
         Ok(())
     }
 
-    fn set_downstream_timeouts(&self, session: &mut Session, ctx: &RequestContext) {
+    fn set_up_downstream(&self, session: &mut Session, ctx: &RequestContext) {
         let limits = &ctx.topology.config().runtime.limits;
         session.set_read_timeout(Some(limits.request_read_timeout));
         session.set_write_timeout(Some(limits.response_write_timeout));
         if session.get_keepalive().is_some() {
             session.set_keepalive(Some(self.keepalive_timeout.as_secs().max(1)));
+        }
+        // Pingora would drop a request that is sent before the one before it is answered.
+        if let ServerSession::H1(session) = &mut *session.downstream_session {
+            session.set_pipelining_enabled(true);
         }
     }
 
@@ -138,7 +147,7 @@ impl ProxyHttp for EdgeProxy {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
-        self.set_downstream_timeouts(session, ctx);
+        self.set_up_downstream(session, ctx);
         let Err(failure) = self.prepare(session, ctx) else {
             return Ok(false);
         };
@@ -160,7 +169,11 @@ impl ProxyHttp for EdgeProxy {
         ctx.decision_time += selection.decision_time;
         ctx.pick = Some(selection.pick);
         ctx.retry.stale_connection = false;
+        // What failed so far is made good by this attempt, or replaced by how it fails.
+        ctx.failure = None;
         ctx.upstream_time = None;
+        // Another attempt is sent the body from its start, and it is counted anew.
+        ctx.body_received = 0;
         let peer = peer_for(selection.attempt.member(), ctx);
         ctx.attempt = Some(selection.attempt);
         Ok(Box::new(peer))
@@ -172,8 +185,8 @@ impl ProxyHttp for EdgeProxy {
         request: &mut RequestHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        if let Some(prefix) = ctx.route().and_then(|route| route.strip_prefix.as_deref()) {
-            let path = without_prefix(session.req_header().raw_path(), prefix);
+        let prefix = ctx.route().and_then(|route| route.strip_prefix.as_deref());
+        if let Some(path) = upstream_target(session.req_header(), prefix) {
             request.set_raw_path(&path)?;
         }
         ctx.identity.trace.set_headers(request)?;
@@ -202,9 +215,15 @@ impl ProxyHttp for EdgeProxy {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for it: upgrades are refused (`filter::upgrade`).
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "unasked-for 101")
+                .map_err(Error::into_up);
+        }
         if response.status.is_informational() {
             return Ok(());
         }
+        strip_hop_by_hop(response);
         let report = response
             .remove_header(load_report::HEADER)
             .and_then(|value| load_report::parse(value.as_bytes()));
@@ -224,6 +243,22 @@ impl ProxyHttp for EdgeProxy {
             return Err(Error::new_up(RETRIED_STATUS));
         }
         response.insert_header("x-request-id", ctx.identity.trace.request_id().clone())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        _ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        if session.req_header().version <= Version::HTTP_10 {
+            // Chunks came with HTTP/1.1; before it, the end of the connection ends a body.
+            response.remove_header(&http::header::TRANSFER_ENCODING);
+            if !response.headers.contains_key(http::header::CONTENT_LENGTH) {
+                session.set_keepalive(None);
+            }
+        }
+        Ok(())
     }
 
     fn fail_to_connect(
@@ -289,10 +324,11 @@ impl ProxyHttp for EdgeProxy {
         let answered = session
             .response_written()
             .is_some_and(|response| !response.status.is_informational());
-        if !answered && failure != Failure::DownstreamGone {
-            if let Err(error) = respond::respond(session, ctx, failure).await {
-                log::debug!("cannot answer client error=\"{error}\"");
-            }
+        if !answered
+            && failure != Failure::DownstreamGone
+            && let Err(error) = respond::respond(session, ctx, failure).await
+        {
+            log::debug!("cannot answer client error=\"{error}\"");
         }
         FailToProxy {
             error_code: failure.status(),
@@ -322,7 +358,7 @@ impl ProxyHttp for EdgeProxy {
             .finished(ctx.route(), cluster, status, duration);
         if let Some(failure) = failure {
             self.metrics.failed(cluster, failure);
-            if failure.is_upstream() && was_avoidable(session, ctx) {
+            if failure.is_upstream() && ctx.retry.was_refused_by_count {
                 self.metrics.dropped(cluster);
             }
         }
@@ -373,23 +409,6 @@ fn retry_status(session: &Session, ctx: &mut RequestContext) -> bool {
     true
 }
 
-/// Whether the request failed although another attempt was safe, affordable and possible.
-fn was_avoidable(session: &Session, ctx: &RequestContext) -> bool {
-    let sent = match ctx.failure {
-        Some(Failure::ConnectFailed | Failure::ConnectTimeout | Failure::NoEndpoint) => {
-            Sent::Nothing
-        }
-        _ => Sent::Possibly,
-    };
-    // Our own answer is written by now; what counts is that none of an upstream's was.
-    ctx.upstream_time.is_none()
-        && ctx.balancer().is_some_and(|balancer| {
-            retry::is_repeatable(session, sent)
-                && balancer.has_untried(&ctx.tried)
-                && balancer.take_retry()
-        })
-}
-
 fn outcome_of(failure: Failure) -> Outcome {
     match failure {
         Failure::ConnectTimeout | Failure::UpstreamTimeout => Outcome::Timeout,
@@ -417,29 +436,6 @@ fn peer_ip(session: &Session) -> Option<IpAddr> {
     }
 }
 
-/// The host a request is for, without its port: from the target where it has one, else Host.
-fn host_of(header: &RequestHeader) -> &str {
-    let named = header.uri.host();
-    let host = named
-        .or_else(|| header.headers.get(http::header::HOST)?.to_str().ok())
-        .unwrap_or_default();
-    match host.strip_prefix('[') {
-        Some(_) => host
-            .split_once(']')
-            .map_or(host, |(address, _)| &host[..=address.len()]),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    }
-}
-
-/// `raw` (path and query) without the leading `prefix`, byte for byte otherwise.
-fn without_prefix(raw: &[u8], prefix: &str) -> Vec<u8> {
-    match raw.strip_prefix(prefix.as_bytes()) {
-        Some(rest) if rest.starts_with(b"/") => rest.to_vec(),
-        Some(rest) => [b"/", rest].concat(),
-        None => raw.to_vec(),
-    }
-}
-
 /// Hash of what ties a request to an endpoint: a header's value, else the client's address.
 fn affinity_of(policy: &config::Policy, header: &RequestHeader, peer: Option<IpAddr>) -> u64 {
     let config::Policy::RingHash { header: name } = policy else {
@@ -453,40 +449,5 @@ fn affinity_of(policy: &config::Policy, header: &RequestHeader, peer: Option<IpA
     {
         Some(value) => hasher.hash_one(value.as_bytes()),
         None => peer.map_or(0, |peer| hasher.hash_one(peer)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_is_read_without_its_port() {
-        for (sent, host) in [
-            ("a.example:8080", "a.example"),
-            ("a.example", "a.example"),
-            ("[::1]:80", "[::1]"),
-        ] {
-            let mut header = RequestHeader::build("GET", b"/", None).expect("a request");
-            header.insert_header("host", sent).expect("a header");
-            assert_eq!(host_of(&header), host);
-        }
-    }
-
-    #[test]
-    fn a_stripped_path_keeps_its_query_and_starts_with_a_slash() {
-        assert_eq!(
-            without_prefix(b"/proxy/user-service/api?x=1", "/proxy/user-service"),
-            b"/api?x=1"
-        );
-        assert_eq!(
-            without_prefix(b"/proxy/user-service", "/proxy/user-service"),
-            b"/"
-        );
-        assert_eq!(
-            without_prefix(b"/proxy/user-service?x", "/proxy/user-service"),
-            b"/?x"
-        );
-        assert_eq!(without_prefix(b"/a%2Fb/%zz", ""), b"/a%2Fb/%zz");
     }
 }

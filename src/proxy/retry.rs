@@ -17,7 +17,7 @@ pub(super) enum Sent {
 }
 
 /// Whether repeating the request is harmless and could help, whatever the limits say.
-pub(super) fn could_help(session: &Session, ctx: &RequestContext, sent: Sent) -> bool {
+fn could_help(session: &Session, ctx: &RequestContext, sent: Sent) -> bool {
     let Some(balancer) = ctx.balancer() else {
         return false;
     };
@@ -31,7 +31,7 @@ pub(super) fn could_help(session: &Session, ctx: &RequestContext, sent: Sent) ->
 }
 
 /// Whether repeating the request is harmless, and its body still at hand.
-pub(super) fn is_repeatable(session: &Session, sent: Sent) -> bool {
+fn is_repeatable(session: &Session, sent: Sent) -> bool {
     let harmless = match sent {
         Sent::Nothing => true,
         Sent::Possibly => session.req_header().method.is_idempotent(),
@@ -39,13 +39,20 @@ pub(super) fn is_repeatable(session: &Session, sent: Sent) -> bool {
     harmless && !session.retry_buffer_truncated()
 }
 
-/// Decides on a retry and takes it out of the budget.
+/// Decides on a retry and takes it out of the budget. Where only the number of attempts stands
+/// against it, the failure was an avoidable one, and the context is told so: later the budget
+/// may look different.
 pub(super) fn take(session: &Session, ctx: &mut RequestContext, sent: Sent) -> bool {
+    ctx.retry.was_refused_by_count = false;
     let Some(balancer) = ctx.balancer() else {
         return false;
     };
     let attempts = balancer.cluster().settings().retry.attempts;
-    if ctx.retry.count >= attempts || !could_help(session, ctx, sent) || !balancer.take_retry() {
+    if !could_help(session, ctx, sent) || !balancer.take_retry() {
+        return false;
+    }
+    if ctx.retry.count >= attempts {
+        ctx.retry.was_refused_by_count = true;
         return false;
     }
     ctx.retry.count += 1;

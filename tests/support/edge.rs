@@ -99,6 +99,11 @@ impl Edge {
         edge.await_true("the proxy is ready", |edge| {
             http_try(edge.admin, "GET", "/ready", &[], b"").is_ok_and(|answer| answer.status == 200)
         });
+        // It may be ready a moment before its listeners are.
+        edge.await_true("the proxy listens", |edge| {
+            let mut listeners = edge.listeners.iter();
+            listeners.all(|address| TcpStream::connect(address).is_ok())
+        });
         edge
     }
 
@@ -307,7 +312,23 @@ pub fn http_try(
 
 /// Reads one answer from a connection that closes after it.
 pub fn read_answer(stream: TcpStream, is_head: bool) -> std::io::Result<Answer> {
-    let mut reader = BufReader::new(stream);
+    read_next_answer(&mut BufReader::new(stream), is_head)
+}
+
+/// Reads the next answer from a connection that may carry more; interim answers are skipped.
+pub fn read_next_answer(reader: &mut impl BufRead, is_head: bool) -> std::io::Result<Answer> {
+    let mut answer = read_head(reader)?;
+    while (100..200).contains(&answer.status) && answer.status != 101 {
+        answer = read_head(reader)?;
+    }
+    if !is_head && !matches!(answer.status, 204 | 304) {
+        answer.body = read_body(reader, &answer)?;
+    }
+    Ok(answer)
+}
+
+/// Reads status line and headers; the body is left empty.
+pub fn read_head(reader: &mut impl BufRead) -> std::io::Result<Answer> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -323,26 +344,11 @@ pub fn read_answer(stream: TcpStream, is_head: bool) -> std::io::Result<Answer> 
             None => break,
         }
     }
-    if (100..200).contains(&status) && status != 101 {
-        return read_answer_again(reader, is_head);
-    }
-    let mut answer = Answer {
+    Ok(Answer {
         status,
         headers,
         body: Vec::new(),
-    };
-    if !is_head {
-        answer.body = read_body(&mut reader, &answer)?;
-    }
-    Ok(answer)
-}
-
-fn read_answer_again(reader: BufReader<TcpStream>, is_head: bool) -> std::io::Result<Answer> {
-    assert!(
-        reader.buffer().is_empty(),
-        "an interim answer came together with the final one"
-    );
-    read_answer(reader.into_inner(), is_head)
+    })
 }
 
 fn read_body(reader: &mut impl BufRead, answer: &Answer) -> std::io::Result<Vec<u8>> {
