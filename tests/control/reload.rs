@@ -38,7 +38,7 @@ fn routes_and_clusters_come_and_go_with_their_series() {
     let backends = Backends::start(2);
     let (one, two) = (backends.discovery([0]), backends.discovery([1]));
     let both = format!(
-        "access_log: off\nclusters: [{{ name: web, {one} }}, {{ name: shop, {two}, retry: {{ statuses: [503] }} }}]\nroutes: [{{ name: all, match: {{ path_prefix: / }}, cluster: web }}, {{ name: buy, match: {{ path_prefix: /buy }}, cluster: shop }}]"
+        "access_log: off\nclusters: [{{ name: web, {one} }}, {{ name: shop, {two}, retry: {{ statuses: [503] }} }}]\nroutes: [{{ name: all, match: {{ path_prefix: / }}, cluster: web }}, {{ name: buy, match: {{ path_prefix: /buy }}, strip_prefix: /buy, cluster: shop }}]"
     );
     let mut edge = Edge::start(&web(&backends, &[0], ""));
     assert_eq!(edge.get("/buy").status, 200);
