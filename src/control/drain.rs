@@ -57,8 +57,12 @@ impl Lifecycle {
     /// Ends the process once no client is connected. Pingora would wait for its whole grace
     /// period; it still bounds this wait.
     pub(super) async fn finish_when_idle(&self) {
-        while self.connections.count() > 0 {
+        // Twice in a row: a connection that was just accepted is not counted at once.
+        let mut idle_looks = 0;
+        while idle_looks < 2 {
             tokio::time::sleep(IDLE_TICK).await;
+            let is_idle = self.connections.count() == 0;
+            idle_looks = if is_idle { idle_looks + 1 } else { 0 };
         }
         log::info!("drained, exiting");
         self.access_log.flush();
