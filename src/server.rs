@@ -117,11 +117,19 @@ pub fn run(
     } else {
         free_addresses(&config)?
     };
-    write_pid_file(&config)?;
+    // In a hand-over the file names the old process until the new one has its sockets.
+    if !upgrade {
+        write_pid_file(&config)?;
+    }
     let drain = config.boot.shutdown.drain;
     let parts = Parts::assemble(path, config, &models)?;
     let lifecycle = Arc::clone(&parts.lifecycle);
+    let config = Arc::clone(&parts.config);
     let server = parts.into_server(&addresses, upgrade, signals);
+    if upgrade && let Err(error) = write_pid_file(&config) {
+        // The old process ends whatever happens here: serving matters more than the file.
+        log::error!("{error}");
+    }
     let shutdown_signal = Box::new(ShutdownOnSignal::new(Arc::clone(&lifecycle), drain));
     server.run(RunArgs { shutdown_signal });
     lifecycle.access_log().flush();
@@ -224,6 +232,7 @@ impl Parts {
             metrics,
             access_log.clone(),
         ));
+        reloader.note_first_models(models);
         let connections = OpenConnections::default();
         let lifecycle = Arc::new(Lifecycle::new(connections.clone(), access_log.clone()));
         Ok(Self {
@@ -271,6 +280,7 @@ impl Parts {
             feeds: self.feeds,
             signals,
             requests: waiting,
+            listeners: addresses.listeners.clone(),
         };
         let control = Control::new(self.reloader, self.lifecycle, start);
         let control = server.add_service(GenBackgroundService::new(

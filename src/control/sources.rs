@@ -25,7 +25,8 @@ impl fmt::Debug for SourceBook {
 }
 
 impl SourceBook {
-    /// The source for `cluster`, and whether it served a cluster of that name before.
+    /// The source for `cluster`, and whether the cluster of that name has the same endpoints
+    /// now, told by this source or by another registry.
     ///
     /// # Errors
     /// When the settings cannot work.
@@ -34,9 +35,14 @@ impl SourceBook {
         cluster: &config::Cluster,
     ) -> Result<(Arc<dyn Source>, bool), DiscoveryError> {
         let settings = settings_of(&cluster.discovery);
-        match self.lock().get(&cluster.name) {
+        let book = self.lock();
+        let known = book.get(&cluster.name);
+        match known {
             Some((known, source)) if *known == settings => Ok((Arc::clone(source), true)),
-            _ => Ok((Arc::from(discovery::build(&settings)?), false)),
+            _ => {
+                let is_known = known.is_some_and(|(known, _)| same_service(known, &settings));
+                Ok((Arc::from(discovery::build(&settings)?), is_known))
+            }
         }
     }
 
@@ -64,6 +70,15 @@ impl SourceBook {
         self.by_cluster
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether both find the instances of one service: a registry that is reached in another way
+/// and does not answer yet takes no endpoint away.
+fn same_service(one: &Settings, other: &Settings) -> bool {
+    match (one, other) {
+        (Settings::Redis(one), Settings::Redis(other)) => one.service == other.service,
+        _ => false,
     }
 }
 

@@ -71,7 +71,10 @@ fn state_is_shown_as_it_is() {
 
     let dump = edge.admin_get("/config_dump").json();
     let text = dump.to_string();
-    assert!(text.contains("user-service") && text.contains("127.0.0.1:1"), "{text}");
+    assert!(
+        text.contains("user-service") && text.contains("127.0.0.1:1"),
+        "{text}"
+    );
     let decisions = edge.metric("lb_decision_duration_seconds_count", &["cluster=\"web\""]);
     assert_eq!(decisions, Some(10.0));
 }

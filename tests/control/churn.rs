@@ -19,7 +19,10 @@ fn resident_bytes(edge: &Edge) -> f64 {
 
 fn series(edge: &Edge) -> usize {
     let metrics = edge.admin_get("/metrics").text();
-    metrics.lines().filter(|line| !line.starts_with('#')).count()
+    metrics
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .count()
 }
 
 /// Replaces all records by those of one round.

@@ -115,10 +115,7 @@ fn of_a_good_and_a_newer_broken_model_the_good_one_takes_over_and_the_broken_one
     authored::write_good(&scene.model, 2, 1.0);
     authored::write_not_a_number(&scene.model, 3);
     scene.assert_serves(2);
-    assert!(
-        scene.last_success() < 0.5,
-        "the newest could not be served"
-    );
+    assert!(scene.last_success() < 0.5, "the newest could not be served");
     scene.edge.await_true("the log names it", |edge| {
         edge.log_so_far().contains("3/model.onnx")
     });

@@ -182,6 +182,20 @@ fn what_is_read_once_at_start_cannot_change_and_the_refusal_names_the_key() {
 }
 
 #[test]
+fn other_processors_at_hand_are_no_change_of_the_setting() {
+    let backends = Backends::start(1);
+    let mut edge = Edge::start(&web(&backends, &[0], ""));
+    let threads = |edge: &Edge| edge.admin_get("/config_dump").json()["boot"]["threads"].clone();
+    let before = threads(&edge);
+    // On a machine with one processor this changes nothing, and the test proves little.
+    let taskset = ["-a", "-p", "-c", "0", &edge.pid().to_string()].map(str::to_owned);
+    let done = Command::new("taskset").args(&taskset).output();
+    assert!(done.expect("taskset runs (util-linux)").status.success());
+    assert_eq!(edge.reload(), Ok(2));
+    assert_eq!(threads(&edge), before);
+}
+
+#[test]
 fn a_broken_configuration_is_refused_and_everything_keeps_running() {
     let backends = Backends::start(1);
     let mut edge = Edge::start(&web(&backends, &[0], ""));
@@ -210,10 +224,7 @@ fn a_broken_configuration_is_refused_and_everything_keeps_running() {
     assert!(refused.contains("edge.yaml"), "{refused}");
     assert_eq!(edge.get("/").status, 200);
     let error = label("result", "error");
-    assert_eq!(
-        edge.metric("lb_config_reloads_total", &[&error]),
-        Some(5.0)
-    );
+    assert_eq!(edge.metric("lb_config_reloads_total", &[&error]), Some(5.0));
     assert!(edge.log_so_far().contains("reload refused"));
 }
 
@@ -258,10 +269,7 @@ fn orders_need_a_configured_token_and_the_right_one() {
     assert_eq!(refused.status, 422);
     let error = refused.json()["error"].as_str().map(str::to_owned);
     assert!(error.is_some_and(|error| error.contains("colour")));
-    assert!(
-        !edge.log_so_far().contains("secret"),
-        "a token in the log"
-    );
+    assert!(!edge.log_so_far().contains("secret"), "a token in the log");
 }
 
 #[test]
@@ -306,13 +314,9 @@ fn the_access_log_moves_with_a_reload_and_is_opened_anew_by_signal() {
         web(&backends, &[0], "").replace("access_log: off", &format!("access_log: {target}"))
     };
     let mut edge = Edge::start(&logging_to("{ file: \"{folder}/one.log\" }"));
-    let (one, two) = (
-        edge.folder().join("one.log"),
-        edge.folder().join("two.log"),
-    );
-    let count = |path: &std::path::Path| {
-        fs::read_to_string(path).map_or(0, |text| text.lines().count())
-    };
+    let (one, two) = (edge.folder().join("one.log"), edge.folder().join("two.log"));
+    let count =
+        |path: &std::path::Path| fs::read_to_string(path).map_or(0, |text| text.lines().count());
     assert_eq!(edge.get("/1").status, 200);
     edge.await_true("the first line", |_| count(&one) == 1);
 

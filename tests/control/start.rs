@@ -11,8 +11,7 @@ use tempfile::TempDir;
 
 const HEAD: &str =
     "admin: { address: 127.0.0.1:0 }\nlisteners: [{ address: 127.0.0.1:0 }]\naccess_log: off\n";
-const CLUSTER: &str =
-    "name: web, discovery: { static: { endpoints: [{ address: 127.0.0.1:9 }] } }";
+const CLUSTER: &str = "name: web, discovery: { static: { endpoints: [{ address: 127.0.0.1:9 }] } }";
 const ROUTE: &str = "routes: [{ match: { path_prefix: / }, cluster: web }]\n";
 
 /// Starts the proxy with `config` as it stands.
@@ -92,9 +91,8 @@ fn an_address_in_use_is_refused_by_its_key() {
         "admin: {{ address: 127.0.0.1:0 }}\nlisteners: [{{ address: 127.0.0.1:0 }}, {{ address: {address} }}]\n{rest}"
     );
     assert_refused(&listener, &["listeners[1].address", &address, "in use"]);
-    let admin = format!(
-        "admin: {{ address: {address} }}\nlisteners: [{{ address: 127.0.0.1:0 }}]\n{rest}"
-    );
+    let admin =
+        format!("admin: {{ address: {address} }}\nlisteners: [{{ address: 127.0.0.1:0 }}]\n{rest}");
     assert_refused(&admin, &["admin.address", &address, "in use"]);
 }
 

@@ -80,13 +80,7 @@ fn two_hundred_reloads_under_load_fail_no_request_and_leak_nothing() {
 }
 
 /// Prepares one reload, awaits it and cleans up after it.
-fn take(
-    step: Step,
-    edge: &mut Edge,
-    backends: &Backends,
-    model: &Path,
-    expected: &mut Expected,
-) {
+fn take(step: Step, edge: &mut Edge, backends: &Backends, model: &Path, expected: &mut Expected) {
     let next = expected.version + 1;
     match step {
         Step::Newer => {
