@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, ConfigErrors, Listener},
     control::{
-        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Order, RegistryMetrics,
+        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Loader, Order, RegistryMetrics,
         ReloadMetrics, Reloader, ShutdownOnSignal, SourceBook, Start, build,
     },
     proxy::{AccessLog, EdgeProxy, Limited, OpenConnections, ProxyMetrics},
@@ -228,6 +228,7 @@ impl Parts {
         let reloader = Arc::new(Reloader::new(
             path.to_owned(),
             foundation,
+            Loader::start().map_err(anyhow::Error::from)?,
             shared,
             metrics,
             access_log.clone(),

@@ -3,6 +3,7 @@
 mod build;
 mod drain;
 mod feed;
+mod loader;
 mod metrics;
 mod registry_metrics;
 mod reload;
@@ -12,6 +13,7 @@ mod sources;
 pub use build::{BuildError, Foundation, build};
 pub use drain::{Lifecycle, ShutdownOnSignal};
 pub use feed::Feed;
+pub use loader::{Interrupted, Loader};
 pub use metrics::ControlMetrics;
 pub use registry_metrics::RegistryMetrics;
 pub use reload::{ReloadError, ReloadMetrics, ReloadStatus, Reloader};

@@ -4,6 +4,7 @@
 use super::{
     build::{BuildError, Foundation, build},
     feed::Feed,
+    loader::{Interrupted, Loader},
     metrics::ControlMetrics,
     registry_metrics::RegistryMetrics,
 };
@@ -39,7 +40,7 @@ pub enum ReloadError {
     Build(#[from] BuildError),
     /// The work was cut off.
     #[error("reload was interrupted: {0}")]
-    Interrupted(#[from] tokio::task::JoinError),
+    Interrupted(#[from] Interrupted),
 }
 
 impl From<ModelProblem> for ReloadError {
@@ -77,6 +78,7 @@ pub struct ReloadMetrics {
 pub struct Reloader {
     path: PathBuf,
     foundation: Foundation,
+    loader: Loader,
     shared: SharedTopology,
     metrics: ReloadMetrics,
     access_log: AccessLog,
@@ -90,6 +92,7 @@ impl Reloader {
     pub fn new(
         path: PathBuf,
         foundation: Foundation,
+        loader: Loader,
         shared: SharedTopology,
         metrics: ReloadMetrics,
         access_log: AccessLog,
@@ -103,6 +106,7 @@ impl Reloader {
         Self {
             path,
             foundation,
+            loader,
             shared,
             metrics,
             access_log,
@@ -193,10 +197,10 @@ impl Reloader {
         start(feeds)
     }
 
-    /// Reads file and models on a thread that may block.
+    /// Reads file and models on the thread for it.
     async fn load(&self, old: &Arc<Topology>) -> Result<(Config, ModelBook), ReloadError> {
         let (path, old) = (self.path.clone(), Arc::clone(old));
-        let loading = tokio::task::spawn_blocking(move || {
+        let loading = self.loader.run(move || {
             let mut config = config::load(&path, &|name| std::env::var(name).ok())?;
             if let Some(key) = config::changed_boot_key(&old.config().boot, &config.boot) {
                 return Err(ReloadError::Boot {

@@ -2,29 +2,27 @@
 
 use crate::{
     backends::Backends,
-    run_to_end::binary,
-    support::edge::{Edge, SOON, http},
+    support::{edge::Edge, redis_server::RedisServer},
 };
+use services_mock::Fault;
 use std::{
     fs,
-    io::Read as _,
     net::TcpListener,
-    os::unix::process::ExitStatusExt as _,
-    process::{Child, Command},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const ROUTE: &str = "routes: [{ name: all, match: { path_prefix: / }, cluster: web }]\n";
-const ADMIN: &str = "admin: { address: 127.0.0.1:0 }\n";
-const LISTENERS: &str = "listeners: [{ address: 127.0.0.1:0 }]\n";
+pub(crate) const ADMIN: &str = "admin: { address: 127.0.0.1:0 }\n";
+pub(crate) const LISTENERS: &str = "listeners: [{ address: 127.0.0.1:0 }]\n";
 
 /// One cluster `web` of the services of those indices.
-fn web(backends: &Backends, indices: &[usize], more: &str) -> String {
+pub(crate) fn web(backends: &Backends, indices: &[usize], more: &str) -> String {
     let discovery = backends.discovery(indices.iter().copied());
     format!("access_log: off\nclusters: [{{ name: web, {discovery}{more} }}]\n{ROUTE}")
 }
@@ -229,195 +227,6 @@ fn a_broken_configuration_is_refused_and_everything_keeps_running() {
 }
 
 #[test]
-fn orders_need_a_configured_token_and_the_right_one() {
-    let backends = Backends::start(1);
-    let rest = web(&backends, &[0], "");
-    let with_token = format!(
-        "admin: {{ address: 127.0.0.1:0, token_file: \"{{folder}}/token\" }}\n{LISTENERS}{rest}"
-    );
-    let mut edge = Edge::start(&rest);
-    let order = |edge: &Edge, path: &str, token: Option<&str>| {
-        let value = token.map(|token| format!("Bearer {token}"));
-        let headers: Vec<_> = value
-            .iter()
-            .map(|v| ("Authorization", v.as_str()))
-            .collect();
-        http(edge.admin(), "POST", path, &headers, b"")
-    };
-    assert_eq!(order(&edge, "/reload", None).status, 403);
-    assert_eq!(order(&edge, "/reload", Some("x")).status, 403);
-    assert_eq!(edge.metric("lb_config_generation", &[]), Some(1.0));
-
-    // The token file alone of the admin settings may change in a reload.
-    fs::write(edge.folder().join("token"), "secret\n").expect("written");
-    edge.write_config(&with_token);
-    assert_eq!(edge.reload(), Ok(2));
-    for path in ["/reload", "/reopen_logs"] {
-        assert_eq!(order(&edge, path, None).status, 401);
-        assert_eq!(order(&edge, path, Some("wrong")).status, 401);
-        assert_eq!(order(&edge, path, Some("")).status, 401);
-    }
-    let done = order(&edge, "/reload", Some("secret"));
-    assert_eq!(
-        (done.status, done.json()["generation"].as_u64()),
-        (200, Some(3))
-    );
-    assert_eq!(order(&edge, "/reopen_logs", Some("secret")).status, 200);
-
-    edge.write_config("colour: red");
-    let refused = order(&edge, "/reload", Some("secret"));
-    assert_eq!(refused.status, 422);
-    let error = refused.json()["error"].as_str().map(str::to_owned);
-    assert!(error.is_some_and(|error| error.contains("colour")));
-    assert!(!edge.log_so_far().contains("secret"), "a token in the log");
-}
-
-#[test]
-fn many_orders_at_once_are_carried_out_or_refused_and_none_hangs() {
-    let backends = Backends::start(1);
-    let config = format!(
-        "admin: {{ address: 127.0.0.1:0, token_file: \"{{folder}}/token\" }}\n{LISTENERS}{}",
-        web(&backends, &[0], "")
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("token"), "t").expect("written");
-    let edge = Edge::start_in(folder, &config, &[]);
-    let admin = edge.admin();
-    let orders: Vec<_> = (0..40)
-        .map(|_| {
-            thread::spawn(move || {
-                let token = [("Authorization", "Bearer t")];
-                http(admin, "POST", "/reload", &token, b"").status
-            })
-        })
-        .collect();
-    let statuses: Vec<_> = orders
-        .into_iter()
-        .map(|order| order.join().expect("an answer"))
-        .collect();
-    let done = statuses.iter().filter(|status| **status == 200).count();
-    assert!(
-        statuses.iter().all(|status| matches!(status, 200 | 503)),
-        "{statuses:?}"
-    );
-    assert_eq!(
-        edge.metric("lb_config_generation", &[]),
-        Some(1.0 + done as f64)
-    );
-    assert!(done > 0);
-}
-
-#[test]
-fn the_access_log_moves_with_a_reload_and_is_opened_anew_by_signal() {
-    let backends = Backends::start(1);
-    let logging_to = |target: &str| {
-        web(&backends, &[0], "").replace("access_log: off", &format!("access_log: {target}"))
-    };
-    let mut edge = Edge::start(&logging_to("{ file: \"{folder}/one.log\" }"));
-    let (one, two) = (edge.folder().join("one.log"), edge.folder().join("two.log"));
-    let count =
-        |path: &std::path::Path| fs::read_to_string(path).map_or(0, |text| text.lines().count());
-    assert_eq!(edge.get("/1").status, 200);
-    edge.await_true("the first line", |_| count(&one) == 1);
-
-    let rotated = edge.folder().join("one.log.1");
-    fs::rename(&one, &rotated).expect("rotated");
-    edge.signal("USR1");
-    edge.await_true("the file is there again", |_| one.exists());
-    assert_eq!(edge.get("/2").status, 200);
-    edge.await_true("the next line", |_| count(&one) == 1);
-    assert_eq!(count(&rotated), 1);
-
-    edge.write_rest(&logging_to("{ file: \"{folder}/two.log\" }"));
-    assert_eq!(edge.reload(), Ok(2));
-    assert_eq!(edge.get("/3").status, 200);
-    edge.await_true("a line in the other file", |_| count(&two) == 1);
-    assert_eq!(count(&one), 1);
-
-    edge.write_rest(&logging_to("off"));
-    assert_eq!(edge.reload(), Ok(3));
-    assert_eq!(edge.get("/4").status, 200);
-    edge.write_rest(&logging_to("{ file: \"{folder}/one.log\" }"));
-    assert_eq!(edge.reload(), Ok(4));
-    assert_eq!(edge.get("/5").status, 200);
-    edge.await_true("a line after the pause", |_| count(&one) == 2);
-    assert_eq!(count(&two), 1);
-}
-
-#[test]
-fn a_log_file_that_cannot_be_opened_stops_no_request() {
-    let backends = Backends::start(1);
-    let rest = web(&backends, &[0], "")
-        .replace("access_log: off", "access_log: { file: /nowhere/edge.log }");
-    let mut edge = Edge::start(&rest);
-    assert_eq!(edge.get("/").status, 200);
-    edge.signal("USR1");
-    assert_eq!(edge.reload(), Ok(2));
-    assert_eq!(edge.get("/").status, 200);
-    edge.await_true("the log tells", |edge| {
-        edge.log_so_far().contains("/nowhere/edge.log")
-    });
-}
-
-#[test]
-fn sigusr2_is_ignored() {
-    let backends = Backends::start(1);
-    let mut edge = Edge::start(&web(&backends, &[0], ""));
-    edge.signal("USR2");
-    assert_eq!(edge.reload(), Ok(2));
-    assert_eq!(edge.get("/").status, 200);
-}
-
-/// Whether the process handles SIGHUP; before it does, a hang-up kills whatever program it is.
-fn catches_hangup(process: &Child) -> bool {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id()));
-    let status = status.expect("Linux tells of its processes");
-    let caught = status.lines().find_map(|l| l.strip_prefix("SigCgt:"));
-    caught
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & 1 == 1)
-}
-
-#[test]
-fn a_hangup_in_the_first_milliseconds_does_not_kill() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("edge.yaml");
-    let own = folder.path().display();
-    let backends = Backends::start(1);
-    let config = format!(
-        "{ADMIN}{LISTENERS}upgrade: {{ socket: {own}/u, pid_file: {own}/p }}\n{}",
-        web(&backends, &[0], "")
-    );
-    fs::write(&path, config).expect("written");
-    let mut process = binary(&["-c", &path.display().to_string()])
-        .spawn()
-        .expect("the proxy's binary runs");
-    let begun = Instant::now();
-    while !catches_hangup(&process) {
-        assert!(begun.elapsed() < SOON, "it never handles a hang-up");
-    }
-    let hang_up = ["-s", "HUP", &process.id().to_string()].map(str::to_owned);
-    for _ in 0..5 {
-        let sent = Command::new("kill").args(&hang_up).status();
-        assert!(sent.expect("kill runs").success());
-    }
-    let mut log = String::new();
-    let mut errors = process.stderr.take().expect("piped");
-    let mut chunk = [0; 4096];
-    while !log.contains("configuration reloaded") {
-        let length = errors.read(&mut chunk).expect("readable");
-        assert!(
-            length > 0,
-            "ended by signal {:?}: {log}",
-            process.wait().expect("our child").signal()
-        );
-        log.push_str(&String::from_utf8_lossy(&chunk[..length]));
-    }
-    process.kill().expect("our child");
-    process.wait().expect("our child");
-}
-
-#[test]
 fn checks_of_an_endpoint_end_with_the_topology_that_had_it() {
     let backends = Backends::start(1);
     let checked = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -443,4 +252,24 @@ fn checks_of_an_endpoint_end_with_the_topology_that_had_it() {
     let after = checks.load(Relaxed);
     thread::park_timeout(Duration::from_millis(200));
     assert_eq!(checks.load(Relaxed), after);
+}
+
+#[test]
+fn endpoints_of_a_topology_that_is_being_prepared_keep_their_series() {
+    let redis = RedisServer::start();
+    let backends = Backends::start(2);
+    let record = format!(r#"{{"url": "http://{}"}}"#, backends.address(0));
+    redis.register("user-service", "one", &record);
+    let mut edge = Edge::start(&format!(
+        "access_log: off\nclusters: [{{ name: web, discovery: {{ redis: {{ url: \"{}\", service: user-service, interval: 50ms }} }} }}]\n{ROUTE}",
+        redis.url()
+    ));
+    // Its first check takes 500 ms, in which the old topology makes ten passes.
+    backends.mock(1).inject(Fault::Hang);
+    let check = ", health_check: { path: /health, timeout: 500ms }";
+    edge.write_rest(&web(&backends, &[1], check));
+    assert_eq!(edge.reload(), Ok(2));
+    let endpoint = label("endpoint", backends.address(1));
+    assert_eq!(edge.metric("lb_endpoint_healthy", &[&endpoint]), Some(0.0));
+    assert_eq!(edge.metric("lb_endpoint_healthy", &[]), Some(0.0));
 }
