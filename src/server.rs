@@ -121,7 +121,7 @@ pub fn run(
     if !upgrade {
         write_pid_file(&config)?;
     }
-    let drain = config.boot.shutdown.drain;
+    let shutdown = config.boot.shutdown.clone();
     let parts = Parts::assemble(path, config, &models)?;
     let lifecycle = Arc::clone(&parts.lifecycle);
     let config = Arc::clone(&parts.config);
@@ -130,7 +130,11 @@ pub fn run(
         // The old process ends whatever happens here: serving matters more than the file.
         log::error!("{error}");
     }
-    let shutdown_signal = Box::new(ShutdownOnSignal::new(Arc::clone(&lifecycle), drain));
+    let shutdown_signal = Box::new(ShutdownOnSignal::new(
+        Arc::clone(&lifecycle),
+        shutdown.drain,
+        shutdown.grace,
+    ));
     server.run(RunArgs { shutdown_signal });
     lifecycle.access_log().flush();
     Ok(())

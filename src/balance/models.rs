@@ -18,7 +18,7 @@ pub enum ModelProblem {
         /// Name of the cluster.
         cluster: String,
         /// File and cause.
-        source: ModelError,
+        source: Box<ModelError>,
     },
     /// The running version or a newer one cannot be served, and there is nothing newer to take
     /// over.
@@ -70,7 +70,7 @@ impl ModelBook {
             let loaded = load_folder(&onnx.model, &options(config, onnx)).map_err(|source| {
                 ModelProblem::Unusable {
                     cluster: cluster.name.clone(),
-                    source,
+                    source: Box::new(source),
                 }
             })?;
             let serving = running

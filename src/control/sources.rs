@@ -12,10 +12,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// By name of the cluster.
+type Book = HashMap<String, (Settings, Arc<dyn Source>)>;
+
 /// The sources in use, by cluster.
 #[derive(Default)]
 pub struct SourceBook {
-    by_cluster: Mutex<HashMap<String, (Settings, Arc<dyn Source>)>>,
+    by_cluster: Mutex<Book>,
 }
 
 impl fmt::Debug for SourceBook {
@@ -66,7 +69,7 @@ impl SourceBook {
         stats.collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Settings, Arc<dyn Source>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Book> {
         self.by_cluster
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
