@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, ConfigErrors, Listener},
     control::{
-        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Order, RegistryMetrics,
+        BuildError, Control, ControlMetrics, Foundation, Lifecycle, Loader, Order, RegistryMetrics,
         ReloadMetrics, Reloader, ShutdownOnSignal, SourceBook, Start, build,
     },
     proxy::{AccessLog, EdgeProxy, Limited, OpenConnections, ProxyMetrics},
@@ -117,12 +117,24 @@ pub fn run(
     } else {
         free_addresses(&config)?
     };
-    write_pid_file(&config)?;
-    let drain = config.boot.shutdown.drain;
+    // In a hand-over the file names the old process until the new one has its sockets.
+    if !upgrade {
+        write_pid_file(&config)?;
+    }
+    let shutdown = config.boot.shutdown.clone();
     let parts = Parts::assemble(path, config, &models)?;
     let lifecycle = Arc::clone(&parts.lifecycle);
+    let config = Arc::clone(&parts.config);
     let server = parts.into_server(&addresses, upgrade, signals);
-    let shutdown_signal = Box::new(ShutdownOnSignal::new(Arc::clone(&lifecycle), drain));
+    if upgrade && let Err(error) = write_pid_file(&config) {
+        // The old process ends whatever happens here: serving matters more than the file.
+        log::error!("{error}");
+    }
+    let shutdown_signal = Box::new(ShutdownOnSignal::new(
+        Arc::clone(&lifecycle),
+        shutdown.drain,
+        shutdown.grace,
+    ));
     server.run(RunArgs { shutdown_signal });
     lifecycle.access_log().flush();
     Ok(())
@@ -220,10 +232,12 @@ impl Parts {
         let reloader = Arc::new(Reloader::new(
             path.to_owned(),
             foundation,
+            Loader::start().map_err(anyhow::Error::from)?,
             shared,
             metrics,
             access_log.clone(),
         ));
+        reloader.note_first_models(models);
         let connections = OpenConnections::default();
         let lifecycle = Arc::new(Lifecycle::new(connections.clone(), access_log.clone()));
         Ok(Self {
@@ -271,6 +285,7 @@ impl Parts {
             feeds: self.feeds,
             signals,
             requests: waiting,
+            listeners: addresses.listeners.clone(),
         };
         let control = Control::new(self.reloader, self.lifecycle, start);
         let control = server.add_service(GenBackgroundService::new(

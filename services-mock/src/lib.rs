@@ -22,8 +22,6 @@ mod registry;
 
 mod mock;
 
-pub mod redis_server;
-
 pub use duration_text::{BadDuration, parse_duration};
 pub use faults::{Active, BadFault, Fault, Order};
 pub use metrics::Counts;

@@ -1,12 +1,14 @@
 //! Registration against a real Redis.
 
+#[path = "../../tests/support/redis_server.rs"]
+mod redis_server;
 mod support;
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis_server::RedisServer;
 use serde_json::Value;
-use services_mock::redis_server::RedisServer;
 use services_mock::{Fault, RegistrySettings, Running};
 use support::{PATIENCE, get, start, until};
 use tokio::net::TcpListener;
@@ -44,7 +46,7 @@ async fn record(redis: &mut MultiplexedConnection) -> Option<Value> {
 
 #[tokio::test]
 async fn the_record_is_set_with_a_lifetime_renewed_and_deleted_on_a_clean_stop() {
-    let server = RedisServer::start().await.unwrap();
+    let server = RedisServer::start();
     let mut redis = connect(&server).await;
     let mock = start_registered(server.url()).await;
     until("the record is there", async || {
@@ -77,7 +79,7 @@ async fn the_record_is_set_with_a_lifetime_renewed_and_deleted_on_a_clean_stop()
 
 #[tokio::test]
 async fn joining_and_leaving_are_announced() {
-    let server = RedisServer::start().await.unwrap();
+    let server = RedisServer::start();
     let mut feed = subscribe(&server).await;
     let mock = start_registered(server.url()).await;
     assert_eq!(next_event(&mut feed).await["event"], "join");
@@ -92,7 +94,7 @@ async fn joining_and_leaving_are_announced() {
 /// A raw subscription to the events channel, confirmed by the server.
 async fn subscribe(server: &RedisServer) -> tokio::io::BufReader<tokio::net::TcpStream> {
     use tokio::io::AsyncWriteExt;
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port()))
+    let mut stream = tokio::net::TcpStream::connect(server.address())
         .await
         .expect("Redis talks");
     stream
@@ -126,7 +128,7 @@ async fn next_line(feed: &mut tokio::io::BufReader<tokio::net::TcpStream>) -> St
 
 #[tokio::test]
 async fn a_killed_and_empty_redis_gets_the_record_again_and_traffic_goes_on_meanwhile() {
-    let mut server = RedisServer::start().await.unwrap();
+    let mut server = RedisServer::start();
     let mock = start_registered(server.url()).await;
     let mut redis = connect(&server).await;
     until("the record is there", async || {
@@ -135,7 +137,7 @@ async fn a_killed_and_empty_redis_gets_the_record_again_and_traffic_goes_on_mean
     .await;
     server.kill();
     assert!(get(mock.addr(), "/").await.is_ok(), "serves without Redis");
-    server.restart().await.unwrap();
+    server.restart();
     redis = connect(&server).await;
     until("it registers again", async || {
         record(&mut redis.clone()).await.is_some()
@@ -166,7 +168,7 @@ async fn a_redis_that_never_answers_does_not_hold_up_a_stop() {
 
 #[tokio::test]
 async fn a_crashed_instance_lets_its_record_run_out_and_returns() {
-    let server = RedisServer::start().await.unwrap();
+    let server = RedisServer::start();
     let mut redis = connect(&server).await;
     let mock = start_registered(server.url()).await;
     until("the record is there", async || {
@@ -194,7 +196,7 @@ async fn a_crashed_instance_lets_its_record_run_out_and_returns() {
 
 #[tokio::test]
 async fn the_record_tells_that_health_is_red() {
-    let server = RedisServer::start().await.unwrap();
+    let server = RedisServer::start();
     let redis = connect(&server).await;
     let mock = start_registered(server.url()).await;
     mock.inject(Fault::Unhealthy);

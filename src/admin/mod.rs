@@ -78,10 +78,12 @@ impl Admin {
     }
 
     fn metrics(&self) -> Response<Vec<u8>> {
-        view::set_gauges(&self.topology.load());
-        self.reloader.show_registries();
+        let families = self.reloader.scrape(|topology| {
+            view::set_gauges(topology);
+            self.registry.gather()
+        });
         let mut body = Vec::new();
-        match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
+        match TextEncoder::new().encode(&families, &mut body) {
             Ok(()) => reply(StatusCode::OK, "text/plain; version=0.0.4", body),
             Err(error) => reply(
                 StatusCode::INTERNAL_SERVER_ERROR,

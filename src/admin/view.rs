@@ -102,9 +102,10 @@ pub(super) fn policy(topology: &Topology, reload: ReloadStatus) -> PolicyView {
     }
 }
 
-/// Brings the gauges of endpoints up to date; called when somebody scrapes.
+/// Brings the gauges of clusters and endpoints up to date; called when somebody scrapes.
 pub(super) fn set_gauges(topology: &Topology) {
     for balancer in topology.balancers() {
+        balancer.cluster().set_gauges();
         for member in balancer.cluster().members() {
             let peak_ewma = balancer.summary(&member).peak_ewma;
             member

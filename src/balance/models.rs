@@ -18,12 +18,13 @@ pub enum ModelProblem {
         /// Name of the cluster.
         cluster: String,
         /// File and cause.
-        source: ModelError,
+        source: Box<ModelError>,
     },
-    /// A newer version is there but cannot be served, and there is nothing newer to take over.
+    /// The running version or a newer one cannot be served, and there is nothing newer to take
+    /// over.
     #[error(
         "cluster {cluster}: policy.model: {} (still serving version {running})",
-        list(problems)
+        problems.join("; ")
     )]
     NewerIsBroken {
         /// Name of the cluster.
@@ -31,7 +32,7 @@ pub enum ModelProblem {
         /// Version that serves.
         running: u64,
         /// File and cause, newest first.
-        problems: Vec<ModelError>,
+        problems: Vec<String>,
     },
 }
 
@@ -55,8 +56,8 @@ impl ModelBook {
     /// Loads every model of `config`; those that already serve in `running` are kept.
     ///
     /// # Errors
-    /// As [`ModelBook::load`]; also when versions newer than the running one are broken and
-    /// none of them can take over: the operator must hear of it.
+    /// As [`ModelBook::load`]; also when the running version or newer ones are broken and none
+    /// newer can take over: the operator must hear of it.
     pub fn reload(
         config: &config::Config,
         running: &[Arc<Balancer>],
@@ -69,17 +70,15 @@ impl ModelBook {
             let loaded = load_folder(&onnx.model, &options(config, onnx)).map_err(|source| {
                 ModelProblem::Unusable {
                     cluster: cluster.name.clone(),
-                    source,
+                    source: Box::new(source),
                 }
             })?;
             let serving = running
                 .iter()
                 .find(|balancer| balancer.cluster().name() == cluster.name);
-            book.add(
-                cluster,
-                loaded,
-                serving.and_then(|balancer| balancer.model()),
-            )?;
+            let serving = serving.and_then(|balancer| balancer.model());
+            refuse_if_nothing_newer(cluster, onnx, &loaded, serving)?;
+            book.add(cluster, loaded, serving);
         }
         Ok(book)
     }
@@ -104,23 +103,10 @@ impl ModelBook {
             .for_each(|problem| log::error!("model version passed over {problem}"));
     }
 
-    fn add(
-        &mut self,
-        cluster: &config::Cluster,
-        loaded: Loaded,
-        running: Option<&Arc<Model>>,
-    ) -> Result<(), ModelProblem> {
+    fn add(&mut self, cluster: &config::Cluster, loaded: Loaded, running: Option<&Arc<Model>>) {
         let Loaded { model, skipped } = loaded;
         let same = running
             .filter(|old| old.sha256() == model.sha256() && old.runtime() == model.runtime());
-        if let Some(old) = same.filter(|_| !skipped.is_empty()) {
-            let (cluster, running) = (cluster.name.clone(), old.version());
-            return Err(ModelProblem::NewerIsBroken {
-                cluster,
-                running,
-                problems: skipped,
-            });
-        }
         self.skipped.extend(
             skipped
                 .iter()
@@ -133,7 +119,27 @@ impl ModelBook {
         // The running one keeps its place in memory and its warm sessions.
         self.by_cluster
             .insert(cluster.name.clone(), same.map_or(model, Arc::clone));
-        Ok(())
+    }
+}
+
+/// A broken version is no reason to go back to an older one than `running`: somebody has just
+/// deployed it, or the running one was damaged. Removing versions is how to go back.
+fn refuse_if_nothing_newer(
+    cluster: &config::Cluster,
+    onnx: &config::OnnxPolicy,
+    loaded: &Loaded,
+    running: Option<&Arc<Model>>,
+) -> Result<(), ModelProblem> {
+    // Versions of another folder have nothing to do with the running one.
+    let running = running.filter(|old| old.path().parent() == Some(&onnx.model));
+    let nothing_newer = running.filter(|old| loaded.model.version() <= old.version());
+    match nothing_newer {
+        Some(old) if !loaded.skipped.is_empty() => Err(ModelProblem::NewerIsBroken {
+            cluster: cluster.name.clone(),
+            running: old.version(),
+            problems: loaded.skipped.iter().map(ToString::to_string).collect(),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -210,12 +216,4 @@ fn change(cluster: &str, old: Option<&Model>, new: &Model) -> String {
         new.sha256(),
         old.map_or("-", Model::sha256),
     )
-}
-
-fn list(problems: &[ModelError]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

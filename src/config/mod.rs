@@ -50,6 +50,9 @@ pub struct Boot {
     pub listeners: Vec<Listener>,
     /// Worker threads, from 1. Default: the processors at hand.
     pub threads: usize,
+    /// Whether `threads` is the default, which may be another one at the next look.
+    #[serde(skip)]
+    pub threads_are_default: bool,
     /// The end of the process on SIGTERM.
     pub shutdown: Shutdown,
     /// Hand-over to a new process.
@@ -199,14 +202,17 @@ pub fn changed_boot_key(old: &Boot, new: &Boot) -> Option<&'static str> {
         admin,
         listeners,
         threads,
+        threads_are_default,
         shutdown,
         upgrade,
         upstream_keepalive_connections,
     } = new;
+    // A container may be given other processors; nobody changed the setting then.
+    let both_default = old.threads_are_default && *threads_are_default;
     let changes = [
         ("admin.address", old.admin != *admin),
         ("listeners", old.listeners != *listeners),
-        ("threads", old.threads != *threads),
+        ("threads", !both_default && old.threads != *threads),
         ("shutdown", old.shutdown != *shutdown),
         ("upgrade", old.upgrade != *upgrade),
         (

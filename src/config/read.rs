@@ -44,6 +44,7 @@ fn boot(file: &Fields<'_>, admin: &Fields<'_>) -> Boot {
         admin,
         listeners: listeners(file, &mut addresses),
         threads: file.integer("threads", cores, 1..=MOST_THREADS),
+        threads_are_default: file.get("threads").is_none(),
         shutdown: shutdown(&file.section("shutdown")),
         upgrade: upgrade(&file.section("upgrade"), admin.port()),
         upstream_keepalive_connections: file.integer(

@@ -1,6 +1,9 @@
 //! From a configuration to a topology and the feeds of its clusters.
 
-use super::{feed::Feed, sources::SourceBook};
+use super::{
+    feed::{Feed, Watch},
+    sources::SourceBook,
+};
 use crate::{
     balance::{BalanceMetrics, Balancer, ModelBook, ModelProblem},
     clock::Clock,
@@ -60,31 +63,37 @@ pub fn build(
     models: &ModelBook,
     generation: u64,
 ) -> Result<(Topology, Vec<Arc<Feed>>), BuildError> {
+    // Everything that can fail comes first: making a cluster makes metric series.
+    let clusters = config.runtime.clusters.iter();
+    let watches = clusters.map(|settings| watch(foundation, settings));
+    let watches = watches.collect::<Result<Vec<_>, _>>()?;
     let mut balancers = Vec::new();
     let mut feeds = Vec::new();
-    for settings in &config.runtime.clusters {
-        let cluster = Arc::new(Cluster::new(
-            settings.clone(),
-            Arc::clone(&foundation.table),
-        ));
-        let model = models.of_cluster(&settings.name);
-        let balancer = Arc::new(Balancer::new(
-            cluster,
-            model,
+    for (settings, watch) in config.runtime.clusters.iter().zip(watches) {
+        let balancer = Arc::new(balancer(foundation, settings, models));
+        feeds.push(Arc::new(Feed::new(
+            Arc::clone(&balancer),
+            watch,
             foundation.clock,
-            &foundation.balance_metrics,
-        ));
-        feeds.push(Arc::new(feed(foundation, settings, Arc::clone(&balancer))?));
+        )));
         balancers.push(balancer);
     }
     Ok((Topology::new(generation, config, balancers), feeds))
 }
 
-fn feed(
-    foundation: &Foundation,
-    settings: &config::Cluster,
-    balancer: Arc<Balancer>,
-) -> Result<Feed, BuildError> {
+fn balancer(foundation: &Foundation, settings: &config::Cluster, models: &ModelBook) -> Balancer {
+    let table = Arc::clone(&foundation.table);
+    let cluster = Arc::new(Cluster::new(settings.clone(), table));
+    let model = models.of_cluster(&settings.name);
+    Balancer::new(
+        cluster,
+        model,
+        foundation.clock,
+        &foundation.balance_metrics,
+    )
+}
+
+fn watch(foundation: &Foundation, settings: &config::Cluster) -> Result<Watch, BuildError> {
     let cluster = || settings.name.clone();
     let checker = settings
         .health_check
@@ -96,15 +105,13 @@ fn feed(
         problem: error.to_string(),
     })?;
     let source = foundation.sources.source(settings);
-    let (source, is_known) = source.map_err(|problem| BuildError::Discovery {
+    let (source, source_is_known) = source.map_err(|problem| BuildError::Discovery {
         cluster: cluster(),
         problem,
     })?;
-    Ok(Feed::new(
-        balancer,
+    Ok(Watch {
         source,
-        is_known,
+        source_is_known,
         checker,
-        foundation.clock,
-    ))
+    })
 }

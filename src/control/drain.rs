@@ -5,15 +5,20 @@ use crate::proxy::{AccessLog, OpenConnections};
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch, UnixShutdownSignalWatch};
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering::Relaxed},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// How often a draining process looks whether it may end.
 const IDLE_TICK: Duration = Duration::from_millis(50);
+
+/// How long Pingora goes on listening after it handed its sockets over (5 s), and some more.
+const HAND_OVER: Duration = Duration::from_secs(10);
 
 const STARTING: u8 = 0;
 const READY: u8 = 1;
@@ -57,12 +62,34 @@ impl Lifecycle {
     /// Ends the process once no client is connected. Pingora would wait for its whole grace
     /// period; it still bounds this wait.
     pub(super) async fn finish_when_idle(&self) {
-        while self.connections.count() > 0 {
+        // Twice in a row: a connection that was just accepted is not counted at once.
+        let mut idle_looks = 0;
+        while idle_looks < 2 {
             tokio::time::sleep(IDLE_TICK).await;
+            let is_idle = self.connections.count() == 0;
+            idle_looks = if is_idle { idle_looks + 1 } else { 0 };
         }
-        log::info!("drained, exiting");
+        self.exit("drained");
+    }
+
+    /// Ends the process. Pingora's own end stops every run time and waits for its threads,
+    /// which now and then never comes to its end while requests are under way.
+    fn exit(&self, why: &str) -> ! {
+        log::info!("exiting why=\"{why}\"");
         self.access_log.flush();
         std::process::exit(0);
+    }
+
+    fn exit_after(self: Arc<Self>, limit: Duration) -> io::Result<()> {
+        let wait = move || {
+            let begun = Instant::now();
+            while let Some(rest) = limit.checked_sub(begun.elapsed()) {
+                thread::park_timeout(rest);
+            }
+            self.exit("the grace period is over")
+        };
+        thread::Builder::new().name("grace".into()).spawn(wait)?;
+        Ok(())
     }
 }
 
@@ -71,12 +98,18 @@ impl Lifecycle {
 pub struct ShutdownOnSignal {
     lifecycle: Arc<Lifecycle>,
     drain: Duration,
+    grace: Duration,
 }
 
 impl ShutdownOnSignal {
-    /// Waits `drain` between a SIGTERM and the end of listening.
-    pub fn new(lifecycle: Arc<Lifecycle>, drain: Duration) -> Self {
-        Self { lifecycle, drain }
+    /// Waits `drain` between a SIGTERM and the end of listening, and ends the process `grace`
+    /// after that at the latest.
+    pub fn new(lifecycle: Arc<Lifecycle>, drain: Duration, grace: Duration) -> Self {
+        Self {
+            lifecycle,
+            drain,
+            grace,
+        }
     }
 }
 
@@ -85,9 +118,17 @@ impl ShutdownSignalWatch for ShutdownOnSignal {
     async fn recv(&self) -> ShutdownSignal {
         let signal = UnixShutdownSignalWatch.recv().await;
         self.lifecycle.phase.store(DRAINING, Relaxed);
-        if matches!(signal, ShutdownSignal::GracefulTerminate) {
-            log::info!("draining for={:?}", self.drain);
-            tokio::time::sleep(self.drain).await;
+        let limit = match signal {
+            ShutdownSignal::FastShutdown => self.lifecycle.exit("interrupted"),
+            ShutdownSignal::GracefulUpgrade => HAND_OVER + self.grace,
+            ShutdownSignal::GracefulTerminate => {
+                log::info!("draining for={:?}", self.drain);
+                tokio::time::sleep(self.drain).await;
+                self.grace
+            }
+        };
+        if let Err(error) = Arc::clone(&self.lifecycle).exit_after(limit) {
+            log::error!("only Pingora bounds the end error=\"{error}\"");
         }
         signal
     }

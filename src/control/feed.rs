@@ -27,14 +27,19 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 /// How precisely ejections end.
 const EJECTION_TICK: Duration = Duration::from_millis(100);
 
+/// What a cluster is kept fresh with.
+pub(super) struct Watch {
+    pub(super) source: Arc<dyn Source>,
+    /// Whether this cluster had the same endpoints before, so that they are known.
+    pub(super) source_is_known: bool,
+    pub(super) checker: Option<Checker>,
+}
+
 /// One cluster's background work.
 pub struct Feed {
     balancer: Arc<Balancer>,
-    source: Arc<dyn Source>,
-    /// Whether the source served this cluster before, so that its endpoints are known.
-    source_is_known: bool,
+    watch: Watch,
     failing: AtomicBool,
-    checker: Option<Checker>,
     clock: Clock,
 }
 
@@ -47,33 +52,27 @@ impl std::fmt::Debug for Feed {
 }
 
 impl Feed {
-    pub(super) fn new(
-        balancer: Arc<Balancer>,
-        source: Arc<dyn Source>,
-        source_is_known: bool,
-        checker: Option<Checker>,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(balancer: Arc<Balancer>, watch: Watch, clock: Clock) -> Self {
         Self {
             balancer,
-            source,
-            source_is_known,
+            watch,
             failing: AtomicBool::new(false),
-            checker,
             clock,
         }
     }
 
     pub(super) fn cluster_and_source(&self) -> (&Cluster, Arc<dyn Source>) {
-        (self.balancer.cluster(), Arc::clone(&self.source))
+        (self.balancer.cluster(), Arc::clone(&self.watch.source))
     }
 
     /// The first pass: endpoints, then a check of each. Never takes longer than two seconds.
     pub(super) async fn prime(self: &Arc<Self>) {
         let pass = async {
-            if !self.discover().await && self.source_is_known {
+            // Before the pass, which may hang until the limit cuts it short.
+            if self.watch.source_is_known {
                 self.balancer.cluster().adopt();
             }
+            self.discover().await;
             self.check_unchecked().await;
         };
         if tokio::time::timeout(FIRST_PASS_MAX, pass).await.is_err() {
@@ -87,7 +86,7 @@ impl Feed {
     /// Starts the tasks; they end when `tasks` is dropped.
     pub(super) fn start(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
         tasks.spawn(Arc::clone(self).keep_discovering());
-        if self.checker.is_some() {
+        if self.watch.checker.is_some() {
             tasks.spawn(Arc::clone(self).keep_checking());
         }
         if self
@@ -112,7 +111,7 @@ impl Feed {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                () = self.source.changed() => {}
+                () = self.watch.source.changed() => {}
             }
             self.discover().await;
             self.balancer.cluster().forget_departed();
@@ -159,10 +158,10 @@ impl Feed {
         }
     }
 
-    /// One pass of the source; false when it failed and the last known good set stays.
-    async fn discover(&self) -> bool {
+    /// One pass of the source; when it fails, the last known good set stays.
+    async fn discover(&self) {
         let cluster = self.balancer.cluster();
-        let pass = self.source.discover().await;
+        let pass = self.watch.source.discover().await;
         let worked = pass.is_ok();
         match pass {
             Ok(declared) => cluster.apply(&declared, self.clock.now()),
@@ -181,7 +180,6 @@ impl Feed {
         if worked && self.failing.swap(false, Relaxed) {
             log::info!("discovery works again cluster={}", cluster.name());
         }
-        worked
     }
 
     async fn check_unchecked(self: &Arc<Self>) {
@@ -201,7 +199,9 @@ impl Feed {
     }
 
     async fn check_one(self: Arc<Self>, member: Arc<Member>) {
-        let Some(checker) = &self.checker else { return };
+        let Some(checker) = &self.watch.checker else {
+            return;
+        };
         let result = checker.check(member.address()).await;
         self.balancer
             .cluster()

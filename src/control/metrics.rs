@@ -33,7 +33,7 @@ impl ControlMetrics {
             )?,
             model_last_success: IntGauge::new(
                 "lb_model_last_reload_success",
-                "1 when the latest reload found every newest model servable.",
+                "1 when the start or the latest reload found every newest model servable.",
             )?,
             config_last_success: IntGauge::new(
                 "lb_config_last_reload_success",
@@ -72,6 +72,11 @@ impl ControlMetrics {
     pub(super) fn models_loaded(&self, all_newest: bool) {
         let label = if all_newest { "success" } else { "error" };
         self.model_reloads.with_label_values(&[label]).inc();
+        self.models_found(all_newest);
+    }
+
+    /// Says whether every newest model is servable, without counting a reload.
+    pub(super) fn models_found(&self, all_newest: bool) {
         self.model_last_success.set(i64::from(all_newest));
     }
 

@@ -3,6 +3,7 @@
 mod build;
 mod drain;
 mod feed;
+mod loader;
 mod metrics;
 mod registry_metrics;
 mod reload;
@@ -12,6 +13,7 @@ mod sources;
 pub use build::{BuildError, Foundation, build};
 pub use drain::{Lifecycle, ShutdownOnSignal};
 pub use feed::Feed;
+pub use loader::{Interrupted, Loader};
 pub use metrics::ControlMetrics;
 pub use registry_metrics::RegistryMetrics;
 pub use reload::{ReloadError, ReloadMetrics, ReloadStatus, Reloader};
@@ -23,11 +25,19 @@ use pingora::{
     server::ShutdownWatch,
     services::{ServiceReadyNotifier, background::BackgroundService},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
+    net::TcpStream,
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+
+/// How often a starting process looks whether clients can connect.
+const LISTENING_TICK: Duration = Duration::from_millis(5);
 
 /// A reload asked for by the admin interface; the answer goes back over the channel.
 pub type ReloadRequest = oneshot::Sender<Result<u64, String>>;
@@ -50,6 +60,8 @@ pub struct Start {
     pub signals: mpsc::UnboundedReceiver<Order>,
     /// Orders by the admin interface.
     pub requests: mpsc::Receiver<ReloadRequest>,
+    /// Where clients connect; not ready before all of them can.
+    pub listeners: Vec<SocketAddr>,
 }
 
 impl Control {
@@ -98,9 +110,20 @@ impl BackgroundService for Control {
         let Some(mut start) = start else { return };
         let mut tasks = self.reloader.start(std::mem::take(&mut start.feeds)).await;
         ready.notify_ready();
-        self.lifecycle.set_ready();
+        let listeners = std::mem::take(&mut start.listeners);
+        tokio::spawn(ready_once_listening(listeners, Arc::clone(&self.lifecycle)));
         self.serve(start, &mut tasks, shutdown).await;
         // Checks and discovery go on while the last requests finish.
         self.lifecycle.finish_when_idle().await;
     }
+}
+
+/// Pingora opens its listeners in tasks of their own and does not tell when, so this connects.
+async fn ready_once_listening(listeners: Vec<SocketAddr>, lifecycle: Arc<Lifecycle>) {
+    for address in listeners {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(LISTENING_TICK).await;
+        }
+    }
+    lifecycle.set_ready();
 }

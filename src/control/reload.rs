@@ -4,6 +4,7 @@
 use super::{
     build::{BuildError, Foundation, build},
     feed::Feed,
+    loader::{Interrupted, Loader},
     metrics::ControlMetrics,
     registry_metrics::RegistryMetrics,
 };
@@ -39,7 +40,7 @@ pub enum ReloadError {
     Build(#[from] BuildError),
     /// The work was cut off.
     #[error("reload was interrupted: {0}")]
-    Interrupted(#[from] tokio::task::JoinError),
+    Interrupted(#[from] Interrupted),
 }
 
 impl From<ModelProblem> for ReloadError {
@@ -77,10 +78,13 @@ pub struct ReloadMetrics {
 pub struct Reloader {
     path: PathBuf,
     foundation: Foundation,
+    loader: Loader,
     shared: SharedTopology,
     metrics: ReloadMetrics,
     access_log: AccessLog,
     status: Mutex<ReloadStatus>,
+    /// Held while a topology takes over, and while somebody scrapes.
+    steady: Mutex<()>,
 }
 
 impl Reloader {
@@ -88,6 +92,7 @@ impl Reloader {
     pub fn new(
         path: PathBuf,
         foundation: Foundation,
+        loader: Loader,
         shared: SharedTopology,
         metrics: ReloadMetrics,
         access_log: AccessLog,
@@ -101,10 +106,12 @@ impl Reloader {
         Self {
             path,
             foundation,
+            loader,
             shared,
             metrics,
             access_log,
             status: Mutex::new(status),
+            steady: Mutex::new(()),
         }
     }
 
@@ -113,11 +120,13 @@ impl Reloader {
         self.lock_status().clone()
     }
 
-    /// Brings the metrics of registries up to date; called when somebody scrapes.
-    pub fn show_registries(&self) {
-        self.metrics
-            .registries
-            .show(&self.foundation.sources.registries());
+    /// Scrapes metrics of one generation: `read` gets the topology that serves, the gauges
+    /// that are set on demand are up to date, and no reload takes over meanwhile.
+    pub fn scrape<T>(&self, read: impl FnOnce(&Topology) -> T) -> T {
+        let _steady = self.lock_steady();
+        let registries = self.foundation.sources.registries();
+        self.metrics.registries.show(&registries);
+        read(&self.shared.load())
     }
 
     /// Primes the feeds of the first topology and starts them.
@@ -127,6 +136,12 @@ impl Reloader {
         self.keep_sources(&feeds);
         self.announce(&topology);
         start(&feeds)
+    }
+
+    /// Says whether the start found every newest model servable.
+    pub fn note_first_models(&self, models: &ModelBook) {
+        let all_newest = models.skipped().is_empty();
+        self.metrics.control.models_found(all_newest);
     }
 
     /// One reload. On success `tasks` are those of the new topology.
@@ -156,14 +171,14 @@ impl Reloader {
         let (config, models) = self.load(&old).await?;
         let generation = old.generation() + 1;
         let (topology, feeds) = build(&self.foundation, Arc::new(config), &models, generation)?;
+        // The serving topology must not sweep out endpoints that only the new one has.
+        let held = self.foundation.table.hold();
         // Primed before the swap: no request meets a topology without endpoints.
         prime(&feeds).await;
-        let topology = Arc::new(topology);
-        self.shared.store(Arc::clone(&topology));
-        *tasks = start(&feeds);
-        self.keep_sources(&feeds);
-        self.forget_departed(&old, &topology);
-        self.announce(&topology);
+        // Ended before the swap, for the same reason.
+        tasks.shutdown().await;
+        drop(held);
+        *tasks = self.take_over(&old, topology, &feeds);
         models.log_changes();
         self.metrics
             .control
@@ -171,17 +186,30 @@ impl Reloader {
         Ok(generation)
     }
 
-    /// Reads file and models on a thread that may block.
+    /// Swaps the topology in, with everything that tells of it. Returns the tasks of `feeds`.
+    fn take_over(&self, old: &Topology, new: Topology, feeds: &[Arc<Feed>]) -> JoinSet<()> {
+        let _steady = self.lock_steady();
+        let new = Arc::new(new);
+        self.shared.store(Arc::clone(&new));
+        self.keep_sources(feeds);
+        self.forget_departed(old, &new);
+        self.announce(&new);
+        start(feeds)
+    }
+
+    /// Reads file and models on the thread for it.
     async fn load(&self, old: &Arc<Topology>) -> Result<(Config, ModelBook), ReloadError> {
         let (path, old) = (self.path.clone(), Arc::clone(old));
-        let loading = tokio::task::spawn_blocking(move || {
-            let config = config::load(&path, &|name| std::env::var(name).ok())?;
+        let loading = self.loader.run(move || {
+            let mut config = config::load(&path, &|name| std::env::var(name).ok())?;
             if let Some(key) = config::changed_boot_key(&old.config().boot, &config.boot) {
                 return Err(ReloadError::Boot {
                     file: config.source,
                     key,
                 });
             }
+            // What was found at start goes on, such as the number of processors.
+            config.boot = old.config().boot.clone();
             let models = ModelBook::reload(&config, old.balancers())?;
             Ok((config, models))
         });
@@ -235,6 +263,10 @@ impl Reloader {
         self.metrics.control.serving(topology.generation());
         self.access_log
             .set_target(&topology.config().runtime.access_log);
+    }
+
+    fn lock_steady(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.steady.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_status(&self) -> std::sync::MutexGuard<'_, ReloadStatus> {

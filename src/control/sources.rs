@@ -12,10 +12,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// By name of the cluster.
+type Book = HashMap<String, (Settings, Arc<dyn Source>)>;
+
 /// The sources in use, by cluster.
 #[derive(Default)]
 pub struct SourceBook {
-    by_cluster: Mutex<HashMap<String, (Settings, Arc<dyn Source>)>>,
+    by_cluster: Mutex<Book>,
 }
 
 impl fmt::Debug for SourceBook {
@@ -25,7 +28,8 @@ impl fmt::Debug for SourceBook {
 }
 
 impl SourceBook {
-    /// The source for `cluster`, and whether it served a cluster of that name before.
+    /// The source for `cluster`, and whether the cluster of that name has the same endpoints
+    /// now, told by this source or by another registry.
     ///
     /// # Errors
     /// When the settings cannot work.
@@ -34,9 +38,14 @@ impl SourceBook {
         cluster: &config::Cluster,
     ) -> Result<(Arc<dyn Source>, bool), DiscoveryError> {
         let settings = settings_of(&cluster.discovery);
-        match self.lock().get(&cluster.name) {
+        let book = self.lock();
+        let known = book.get(&cluster.name);
+        match known {
             Some((known, source)) if *known == settings => Ok((Arc::clone(source), true)),
-            _ => Ok((Arc::from(discovery::build(&settings)?), false)),
+            _ => {
+                let is_known = known.is_some_and(|(known, _)| same_service(known, &settings));
+                Ok((Arc::from(discovery::build(&settings)?), is_known))
+            }
         }
     }
 
@@ -60,10 +69,19 @@ impl SourceBook {
         stats.collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Settings, Arc<dyn Source>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Book> {
         self.by_cluster
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether both find the instances of one service: a registry that is reached in another way
+/// and does not answer yet takes no endpoint away.
+fn same_service(one: &Settings, other: &Settings) -> bool {
+    match (one, other) {
+        (Settings::Redis(one), Settings::Redis(other)) => one.service == other.service,
+        _ => false,
     }
 }
 

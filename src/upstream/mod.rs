@@ -144,6 +144,12 @@ impl Cluster {
         self.rebuild();
     }
 
+    /// Sets the gauges of the cluster; called when somebody scrapes. Two topologies share the
+    /// series, and whichever changed last would be seen.
+    pub fn set_gauges(&self) {
+        self.rebuild();
+    }
+
     /// Forgets endpoints that this cluster no longer has. Only the serving topology may call
     /// it: one that is being prepared must not take endpoints away from the one that serves.
     pub fn forget_departed(&self) {

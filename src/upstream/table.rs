@@ -10,7 +10,10 @@ use lb_policy::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// Shared by all topologies of the process.
@@ -18,6 +21,18 @@ use std::{
 pub struct MemberTable {
     metrics: UpstreamMetrics,
     clusters: Mutex<HashMap<String, Entry>>,
+    /// Holds that live; changed and read under the lock of `clusters`.
+    holds: AtomicUsize,
+}
+
+/// While it lives, no endpoint is forgotten.
+#[derive(Debug)]
+pub struct Hold<'a>(&'a MemberTable);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.holds.fetch_sub(1, Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +47,17 @@ impl MemberTable {
         Self {
             metrics,
             clusters: Mutex::default(),
+            holds: AtomicUsize::new(0),
         }
+    }
+
+    /// Keeps every endpoint while a topology is prepared: the serving one does not know those
+    /// that only the new one has.
+    pub fn hold(&self) -> Hold<'_> {
+        // Under the lock: a sweep that has begun ends before the first endpoint is added.
+        let _clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.holds.fetch_add(1, Relaxed);
+        Hold(self)
     }
 
     pub(super) fn metrics(&self) -> &UpstreamMetrics {
@@ -74,9 +99,12 @@ impl MemberTable {
             .unwrap_or_default()
     }
 
-    /// Forgets the members of `cluster` that are not in `current`.
+    /// Forgets the members of `cluster` that are not in `current`, unless there is a [`Hold`].
     pub(super) fn retain(&self, cluster: &str, current: &[Arc<Member>]) {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.holds.load(Relaxed) > 0 {
+            return;
+        }
         let Some(entry) = clusters.get_mut(cluster) else {
             return;
         };
