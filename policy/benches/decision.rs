@@ -1,9 +1,10 @@
 //! Time of one decision, and of filling the features alone, over warm telemetry. Run it with
-//! `cargo bench --workspace --bench decision`; results stand in `docs/benchmarks.md`.
+//! `cargo bench --workspace --bench decision -- --verbose`, which prints medians; results stand in
+//! `docs/benchmarks.md`.
 
 #![allow(missing_docs)] // criterion's macros make public items of their own
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use lb_policy::{
     endpoint::EndpointId,
     features::{FeatureMatrix, Moment},
@@ -96,6 +97,7 @@ fn decisions(criterion: &mut Criterion) {
         ("round_robin", build(&PolicyConfig::RoundRobin)),
     ];
     let mut group = criterion.benchmark_group("decision");
+    group.sampling_mode(SamplingMode::Flat);
     for (name, policy) in &policies {
         for count in CANDIDATES {
             let world = World::warm(count);
@@ -130,6 +132,7 @@ fn onnx(network: &dyn Network) -> Box<dyn Policy> {
 
 fn features(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("features");
+    group.sampling_mode(SamplingMode::Flat);
     for count in CANDIDATES {
         let world = World::warm(count);
         let mut matrix = FeatureMatrix::default();
@@ -149,12 +152,13 @@ fn features(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// About a minute in all.
+/// About half a minute in all. Samples of 2 ms are shorter than a time slice, so that a busy
+/// machine spoils some of them and leaves the median alone.
 fn short() -> Criterion {
     Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_millis(1500))
+        .sample_size(200)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(400))
         .without_plots()
 }
 
