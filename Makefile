@@ -31,7 +31,7 @@ lint: ## Format, lints, documentation links, licences and sources of dependencie
 
 bench: ## Release benchmarks and instructions per proxied request
 	@scripts/need.sh cmake
-	cargo bench --locked --workspace
+	cargo bench --locked --workspace --bench decision
 	scripts/bench-instructions.sh
 
 onnxruntime: ## The ONNX Runtime library, into .tools/onnxruntime

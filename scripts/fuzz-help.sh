@@ -11,5 +11,5 @@ Fuzzing needs a nightly toolchain and cargo-fuzz:
     cargo +nightly fuzz run registry_record -- -max_total_time=300  # a record as read from Redis
 
 A crash leaves its input in fuzz/artifacts/<target>/. Turn it into a test beside the parser
-before fixing it.
+before fixing it. More in docs/fuzzing.md.
 TEXT

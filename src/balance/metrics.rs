@@ -6,6 +6,7 @@ use lb_policy::{
 };
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    core::Collector,
 };
 use std::time::Duration;
 
@@ -54,11 +55,20 @@ impl BalanceMetrics {
                 &["cluster", "policy", "model", "version", "sha256", "runtime"],
             )?,
         };
-        registry.register(Box::new(metrics.duration.clone()))?;
-        registry.register(Box::new(metrics.fallbacks.clone()))?;
-        registry.register(Box::new(metrics.kinds.clone()))?;
-        registry.register(Box::new(metrics.info.clone()))?;
+        for family in metrics.families() {
+            registry.register(family)?;
+        }
         Ok(metrics)
+    }
+
+    /// Every family, with or without series: what [`Self::new`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.duration.clone()),
+            Box::new(self.fallbacks.clone()),
+            Box::new(self.kinds.clone()),
+            Box::new(self.info.clone()),
+        ]
     }
 
     /// Drops the info of earlier topologies; the serving one sets its own anew.

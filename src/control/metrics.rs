@@ -1,7 +1,7 @@
 //! Metrics of reloads and registries.
 
 use super::{build::BuildError, reload::ReloadError};
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry, core::Collector};
 
 /// The metric families of reloads.
 #[derive(Clone, Debug)]
@@ -44,11 +44,9 @@ impl ControlMetrics {
                 "Generation of the configuration that serves, from 1.",
             )?,
         };
-        registry.register(Box::new(metrics.config_reloads.clone()))?;
-        registry.register(Box::new(metrics.model_reloads.clone()))?;
-        registry.register(Box::new(metrics.model_last_success.clone()))?;
-        registry.register(Box::new(metrics.config_last_success.clone()))?;
-        registry.register(Box::new(metrics.generation.clone()))?;
+        for family in metrics.families() {
+            registry.register(family)?;
+        }
         for result in ["success", "error"] {
             metrics.config_reloads.with_label_values(&[result]);
             metrics.model_reloads.with_label_values(&[result]);
@@ -56,6 +54,17 @@ impl ControlMetrics {
         metrics.model_last_success.set(1);
         metrics.config_last_success.set(1);
         Ok(metrics)
+    }
+
+    /// Every family, with or without series: what [`Self::new`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.config_reloads.clone()),
+            Box::new(self.model_reloads.clone()),
+            Box::new(self.model_last_success.clone()),
+            Box::new(self.config_last_success.clone()),
+            Box::new(self.generation.clone()),
+        ]
     }
 
     /// Counts a reload.

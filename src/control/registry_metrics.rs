@@ -1,7 +1,7 @@
 //! Metrics of registries, read from the sources' own counters when somebody scrapes.
 
 use crate::discovery::{RegistryStats, record::Malformed};
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector};
 use std::{sync::Arc, time::UNIX_EPOCH};
 
 /// The metric families of registries.
@@ -65,18 +65,23 @@ impl RegistryMetrics {
                 &["cluster"],
             )?,
         };
-        for family in [
-            &metrics.scans,
-            &metrics.errors,
-            &metrics.events,
-            &metrics.excess,
-            &metrics.malformed,
-        ] {
-            registry.register(Box::new(family.clone()))?;
+        for family in metrics.families() {
+            registry.register(family)?;
         }
-        registry.register(Box::new(metrics.records.clone()))?;
-        registry.register(Box::new(metrics.last_success.clone()))?;
         Ok(metrics)
+    }
+
+    /// Every family, with or without series: what [`Self::new`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.scans.clone()),
+            Box::new(self.errors.clone()),
+            Box::new(self.events.clone()),
+            Box::new(self.excess.clone()),
+            Box::new(self.malformed.clone()),
+            Box::new(self.records.clone()),
+            Box::new(self.last_success.clone()),
+        ]
     }
 
     /// Shows `sources`, and nothing of sources that are gone.

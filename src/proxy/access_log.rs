@@ -6,7 +6,7 @@ use super::context::RequestContext;
 use crate::config;
 use lb_policy::policies::PickKind;
 use pingora_proxy::Session;
-use prometheus::{IntCounter, Registry};
+use prometheus::{IntCounter, Registry, core::Collector};
 use serde::Serialize;
 use std::{
     fs::{File, OpenOptions},
@@ -60,6 +60,11 @@ impl AccessLog {
             enabled: Arc::default(),
             dropped,
         })
+    }
+
+    /// Its metric family: what [`Self::start`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![Box::new(self.dropped.clone())]
     }
 
     /// Writes to `target` from now on.

@@ -7,6 +7,7 @@ use crate::{
 };
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    core::Collector,
 };
 use std::{collections::HashMap, time::Duration};
 
@@ -69,14 +70,23 @@ impl ProxyMetrics {
                 &["listener"],
             )?,
         };
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.duration.clone()))?;
-        registry.register(Box::new(metrics.retries.clone()))?;
-        registry.register(Box::new(metrics.dropped.clone()))?;
-        registry.register(Box::new(metrics.failures.clone()))?;
-        registry.register(Box::new(metrics.connections.clone()))?;
-        registry.register(Box::new(metrics.connections_refused.clone()))?;
+        for family in metrics.families() {
+            registry.register(family)?;
+        }
         Ok(metrics)
+    }
+
+    /// Every family, with or without series: what [`Self::new`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.requests.clone()),
+            Box::new(self.duration.clone()),
+            Box::new(self.retries.clone()),
+            Box::new(self.dropped.clone()),
+            Box::new(self.failures.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.connections_refused.clone()),
+        ]
     }
 
     /// Gauge of open and counter of refused connections of one listener.
@@ -168,7 +178,6 @@ fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
 
 /// Removes every series of `family` that carries all of `labels`.
 fn remove_matching(family: &IntCounterVec, labels: &[(&str, &str)]) {
-    use prometheus::core::Collector;
     for metric in family.collect().iter().flat_map(|f| f.get_metric()) {
         let pairs: Vec<_> = metric
             .get_label()

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    IntGaugeVec, Opts, Registry, core::Collector,
 };
 use std::{
     sync::{
@@ -96,15 +96,24 @@ impl UpstreamMetrics {
                 &["cluster"],
             )?,
         };
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.duration.clone()))?;
-        registry.register(Box::new(metrics.in_flight.clone()))?;
-        registry.register(Box::new(metrics.healthy.clone()))?;
-        registry.register(Box::new(metrics.latency.clone()))?;
-        registry.register(Box::new(metrics.ejections.clone()))?;
-        registry.register(Box::new(metrics.ready.clone()))?;
-        registry.register(Box::new(metrics.panics.clone()))?;
+        for family in metrics.families() {
+            registry.register(family)?;
+        }
         Ok(metrics)
+    }
+
+    /// Every family, with or without series: what [`Self::new`] registers.
+    pub fn families(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.requests.clone()),
+            Box::new(self.duration.clone()),
+            Box::new(self.in_flight.clone()),
+            Box::new(self.healthy.clone()),
+            Box::new(self.latency.clone()),
+            Box::new(self.ejections.clone()),
+            Box::new(self.ready.clone()),
+            Box::new(self.panics.clone()),
+        ]
     }
 
     /// The series of one endpoint.
