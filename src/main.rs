@@ -3,7 +3,8 @@
 use ai_loadbalancer::{
     command,
     control::{self, Order},
-    demo, server,
+    demo,
+    server::{self, StartError},
 };
 use clap::{Args, Parser, Subcommand};
 use std::{io::Write, path::PathBuf, process::ExitCode, time::SystemTime};
@@ -80,7 +81,7 @@ fn perform(command: Command, signals: UnboundedReceiver<Order>) -> Result<(), St
     let mut out = std::io::stdout();
     let result = match command {
         Command::Run(args) if args.test => test(&args, &mut out),
-        Command::Run(args) => server::run(&args.config, args.upgrade, signals).map_err(Into::into),
+        Command::Run(args) => server::run(&args.config, args.upgrade, signals).map_err(whole),
         Command::Demo(args) => demo::run(&args),
         Command::Model(ModelCommand::Check(args)) => command::check_model(&args, &mut out),
         Command::Model(ModelCommand::Schema) => command::print_schema(&mut out),
@@ -89,8 +90,13 @@ fn perform(command: Command, signals: UnboundedReceiver<Order>) -> Result<(), St
     result.map_err(|error: anyhow::Error| format!("{error:#}"))
 }
 
+/// An error whose text tells its causes already: they must not be told again.
+fn whole(error: StartError) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
+}
+
 fn test(args: &RunArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let (config, models) = server::check(&args.config)?;
+    let (config, models) = server::check(&args.config).map_err(whole)?;
     for problem in models.skipped() {
         writeln!(out, "warning: model version passed over: {problem}")?;
     }

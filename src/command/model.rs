@@ -2,7 +2,7 @@
 //! is asked to serve one.
 
 use crate::clock;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use lb_policy::{
     features,
@@ -70,7 +70,9 @@ pub fn check_model(args: &CheckArgs, out: &mut impl Write) -> Result<()> {
         library: args.library.clone(),
         ..LoadOptions::new(clock::since_unix_epoch)
     };
-    let Loaded { model, skipped } = load_folder(&args.dir, &options)?;
+    // Its text tells the causes already.
+    let loaded = load_folder(&args.dir, &options).map_err(|error| anyhow!(error.to_string()))?;
+    let Loaded { model, skipped } = loaded;
     let found = describe(&model)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
