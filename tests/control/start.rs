@@ -134,7 +134,7 @@ fn a_model_folder_without_a_servable_version_is_refused_by_cluster_file_and_caus
     assert_model_refused(
         |model| {
             authored::write_good(model, 1, 0.0);
-            let noise: Vec<u8> = (0..4096_u32).map(|i| (i * i >> 3) as u8).collect();
+            let noise: Vec<u8> = (0..4096_u32).map(|i| ((i * i) >> 3) as u8).collect();
             fs::write(model.join("1/model.onnx"), noise).expect("written");
         },
         "runtime: auto",
