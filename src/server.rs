@@ -136,7 +136,7 @@ pub fn run(
         shutdown.grace,
     ));
     server.run(RunArgs { shutdown_signal });
-    lifecycle.access_log().flush();
+    lifecycle.finish();
     Ok(())
 }
 
@@ -239,7 +239,11 @@ impl Parts {
         ));
         reloader.note_first_models(models);
         let connections = OpenConnections::default();
-        let lifecycle = Arc::new(Lifecycle::new(connections.clone(), access_log.clone()));
+        let lifecycle = Arc::new(Lifecycle::new(
+            connections.clone(),
+            access_log.clone(),
+            config.boot.upgrade.pid_file.clone(),
+        ));
         Ok(Self {
             config,
             topology,

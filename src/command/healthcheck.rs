@@ -37,10 +37,9 @@ fn ready_status(admin: &str) -> Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, STEP_MAX)?;
     stream.set_read_timeout(Some(STEP_MAX))?;
     stream.set_write_timeout(Some(STEP_MAX))?;
-    write!(
-        stream,
-        "GET /ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n"
-    )?;
+    // In one piece: a server that answers early may reset a connection with more to come.
+    let request = format!("GET /ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
     let head = String::from_utf8_lossy(&answer);

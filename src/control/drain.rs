@@ -5,7 +5,8 @@ use crate::proxy::{AccessLog, OpenConnections};
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch, UnixShutdownSignalWatch};
 use std::{
-    io,
+    fs, io,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -30,15 +31,17 @@ pub struct Lifecycle {
     phase: AtomicU8,
     connections: OpenConnections,
     access_log: AccessLog,
+    pid_file: PathBuf,
 }
 
 impl Lifecycle {
-    /// A process that is starting.
-    pub fn new(connections: OpenConnections, access_log: AccessLog) -> Self {
+    /// A process that is starting and has written its identifier to `pid_file`.
+    pub fn new(connections: OpenConnections, access_log: AccessLog, pid_file: PathBuf) -> Self {
         Self {
             phase: AtomicU8::new(STARTING),
             connections,
             access_log,
+            pid_file,
         }
     }
 
@@ -76,8 +79,19 @@ impl Lifecycle {
     /// which now and then never comes to its end while requests are under way.
     fn exit(&self, why: &str) -> ! {
         log::info!("exiting why=\"{why}\"");
-        self.access_log.flush();
+        self.finish();
         std::process::exit(0);
+    }
+
+    /// What is left to do before the process ends: writes out the log, removes the pid file
+    /// unless it names a process that took over.
+    pub fn finish(&self) {
+        self.access_log.flush();
+        let own = format!("{}\n", std::process::id());
+        if fs::read_to_string(&self.pid_file).is_ok_and(|pid| pid == own) {
+            // A file left behind says nothing wrong to those who ask the system for the pid.
+            fs::remove_file(&self.pid_file).ok();
+        }
     }
 
     fn exit_after(self: Arc<Self>, limit: Duration) -> io::Result<()> {

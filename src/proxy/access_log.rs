@@ -14,7 +14,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread,
     time::{Duration, SystemTime},
@@ -25,8 +25,9 @@ const QUEUE_MAX: usize = 16_384;
 /// Longest time that a line stays in the buffer.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 
-enum Message {
-    Line(String),
+/// What the control plane asks of the writer. On a channel of its own: a queue full of lines
+/// must not lose it.
+enum Order {
     Target(config::AccessLog),
     Reopen,
     Flush(SyncSender<()>),
@@ -35,7 +36,8 @@ enum Message {
 /// Hands lines to the writer's thread.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    sender: SyncSender<Message>,
+    lines: SyncSender<String>,
+    orders: Sender<Order>,
     enabled: Arc<AtomicBool>,
     dropped: IntCounter,
 }
@@ -51,12 +53,19 @@ impl AccessLog {
             "Access log lines dropped because the writer fell behind.",
         )?;
         registry.register(Box::new(dropped.clone()))?;
-        let (sender, receiver) = sync_channel(QUEUE_MAX);
+        let (lines, queue) = sync_channel(QUEUE_MAX);
+        let (orders, to_do) = channel();
+        let writer = Writer {
+            target: config::AccessLog::Off,
+            sink: None,
+            waiting: Vec::new(),
+        };
         thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || write_lines(&receiver))?;
+            .spawn(move || writer.run(&queue, &to_do))?;
         Ok(Self {
-            sender,
+            lines,
+            orders,
             enabled: Arc::default(),
             dropped,
         })
@@ -71,18 +80,18 @@ impl AccessLog {
     pub fn set_target(&self, target: &config::AccessLog) {
         self.enabled
             .store(*target != config::AccessLog::Off, Relaxed);
-        self.send(Message::Target(target.clone()));
+        self.order(Order::Target(target.clone()));
     }
 
     /// Opens the file anew, after log rotation.
     pub fn reopen(&self) {
-        self.send(Message::Reopen);
+        self.order(Order::Reopen);
     }
 
     /// Waits until everything sent so far is written, for a second at most.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
-        self.send(Message::Flush(done));
+        self.order(Order::Flush(done));
         if wait.recv_timeout(Duration::from_secs(1)).is_err() {
             log::warn!("access log was not written out in time");
         }
@@ -100,13 +109,15 @@ impl AccessLog {
             return;
         }
         if let Ok(line) = serde_json::to_string(&Line::of(session, ctx, status, duration)) {
-            self.send(Message::Line(line));
+            if self.lines.try_send(line).is_err() {
+                self.dropped.inc();
+            }
         }
     }
 
-    fn send(&self, message: Message) {
-        if self.sender.try_send(message).is_err() {
-            self.dropped.inc();
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            log::error!("the access log's writer has ended");
         }
     }
 }
@@ -193,35 +204,56 @@ fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn write_lines(receiver: &Receiver<Message>) {
-    let mut target = config::AccessLog::Off;
-    let mut sink: Option<BufWriter<Box<dyn Write>>> = None;
-    loop {
-        match receiver.recv_timeout(FLUSH_EVERY) {
-            Ok(Message::Line(line)) => write_line(&mut sink, &line),
-            Ok(Message::Target(new)) if new == target => {}
-            Ok(Message::Target(new)) => {
-                flush(&mut sink);
-                target = new;
-                sink = open(&target);
+/// The writer: its lines, where they go, and where they are to go.
+struct Writer {
+    target: config::AccessLog,
+    sink: Option<BufWriter<Box<dyn Write + Send>>>,
+    /// Who waits for everything to be written out.
+    waiting: Vec<SyncSender<()>>,
+}
+
+impl Writer {
+    fn run(mut self, lines: &Receiver<String>, orders: &Receiver<Order>) {
+        loop {
+            let received = lines.recv_timeout(FLUSH_EVERY);
+            // An order may be older than the line: it comes first.
+            orders.try_iter().for_each(|order| self.obey(order));
+            match received {
+                Ok(line) => write_line(&mut self.sink, &line),
+                Err(RecvTimeoutError::Timeout) => flush(&mut self.sink),
+                Err(RecvTimeoutError::Disconnected) => return flush(&mut self.sink),
             }
-            Ok(Message::Reopen) => {
-                flush(&mut sink);
-                sink = open(&target);
-            }
-            Ok(Message::Flush(done)) => {
-                flush(&mut sink);
+            for done in self.waiting.drain(..) {
+                lines
+                    .try_iter()
+                    .take(QUEUE_MAX)
+                    .for_each(|line| write_line(&mut self.sink, &line));
+                flush(&mut self.sink);
                 // The one who waits may have given up.
                 done.try_send(()).ok();
             }
-            Err(RecvTimeoutError::Timeout) => flush(&mut sink),
-            Err(RecvTimeoutError::Disconnected) => return flush(&mut sink),
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Target(new) if new == self.target => {}
+            Order::Target(new) => {
+                flush(&mut self.sink);
+                self.sink = open(&new);
+                self.target = new;
+            }
+            Order::Reopen => {
+                flush(&mut self.sink);
+                self.sink = open(&self.target);
+            }
+            Order::Flush(done) => self.waiting.push(done),
         }
     }
 }
 
-fn open(target: &config::AccessLog) -> Option<BufWriter<Box<dyn Write>>> {
-    let sink: Box<dyn Write> = match target {
+fn open(target: &config::AccessLog) -> Option<BufWriter<Box<dyn Write + Send>>> {
+    let sink: Box<dyn Write + Send> = match target {
         config::AccessLog::Off => return None,
         config::AccessLog::Stdout => Box::new(io::stdout()),
         config::AccessLog::Stderr => Box::new(io::stderr()),
@@ -243,7 +275,7 @@ fn append_to(path: &std::path::Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-fn write_line(sink: &mut Option<BufWriter<Box<dyn Write>>>, line: &str) {
+fn write_line(sink: &mut Option<BufWriter<Box<dyn Write + Send>>>, line: &str) {
     let Some(writer) = sink else { return };
     if let Err(error) = writeln!(writer, "{line}") {
         log::error!("cannot write access log error=\"{error}\"");
@@ -252,7 +284,7 @@ fn write_line(sink: &mut Option<BufWriter<Box<dyn Write>>>, line: &str) {
     }
 }
 
-fn flush(sink: &mut Option<BufWriter<Box<dyn Write>>>) {
+fn flush(sink: &mut Option<BufWriter<Box<dyn Write + Send>>>) {
     if sink.as_mut().is_some_and(|writer| writer.flush().is_err()) {
         *sink = None;
     }

@@ -67,12 +67,16 @@ fn sigterm_turns_unready_finishes_what_runs_and_ends_soon_after() {
 fn an_idle_proxy_ends_after_the_drain_though_the_grace_is_long() {
     let backends = Backends::start(1);
     let mut edge = Edge::start(&config(&backends, &format!("drain: 0s, grace: {FOREVER}")));
+    let pid_file = edge.folder().join("edge.pid");
+    let pid = std::fs::read_to_string(&pid_file).expect("a pid file");
+    assert_eq!(pid.trim(), edge.pid().to_string());
     // A client that keeps its connection open without a request holds nothing up.
     let idle = TcpStream::connect(edge.address()).expect("connects");
     assert_eq!(edge.get("/").status, 200);
     edge.signal("TERM");
     assert_eq!(edge.await_exit().code(), Some(0));
     drop(idle);
+    assert!(!pid_file.exists(), "the pid file outlived the process");
 }
 
 #[test]
