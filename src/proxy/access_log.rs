@@ -108,10 +108,11 @@ impl AccessLog {
         if !self.enabled.load(Relaxed) {
             return;
         }
-        if let Ok(line) = serde_json::to_string(&Line::of(session, ctx, status, duration)) {
-            if self.lines.try_send(line).is_err() {
-                self.dropped.inc();
-            }
+        let Ok(line) = serde_json::to_string(&Line::of(session, ctx, status, duration)) else {
+            return;
+        };
+        if self.lines.try_send(line).is_err() {
+            self.dropped.inc();
         }
     }
 
