@@ -1,6 +1,7 @@
 //! Why a request got no answer from an upstream, and the answer that we give instead.
 
 use crate::{balance::SelectError, filter::Refusal};
+use lb_policy::request::Outcome;
 use pingora::{Error, ErrorSource, ErrorType};
 
 /// What Pingora calls a chunk that is none; its own constant is private.
@@ -108,6 +109,14 @@ impl Failure {
             Self::DownstreamTimeout => "the client was too slow",
             Self::DownstreamProtocol => "the request was not understood",
             Self::Internal => "internal error",
+        }
+    }
+
+    /// What it says of the endpoint that was tried.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::ConnectTimeout | Self::UpstreamTimeout => Outcome::Timeout,
+            _ => Outcome::ConnectionError,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The data plane: Pingora's phases, each handing over to one module.
 
 mod access_log;
+mod affinity;
 mod connections;
 mod context;
 mod failure;
@@ -36,12 +37,7 @@ use pingora::{
 };
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use retry::Sent;
-use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use target::{host_of, upstream_target};
 
 /// Marks an error made to retry a response whose status is configured for it.
@@ -88,7 +84,7 @@ impl EdgeProxy {
             .ok_or(Failure::NoRoute)?;
         ctx.route_index = Some(route.index);
         let balancer = ctx.topology.balancer(route);
-        let affinity = affinity_of(&balancer.cluster().settings().policy, header, ctx.peer);
+        let affinity = affinity::key(&balancer.cluster().settings().policy, header, ctx.peer);
         ctx.request = Request {
             class: route.class,
             affinity,
@@ -238,7 +234,7 @@ impl ProxyHttp for EdgeProxy {
                 .statuses
                 .contains(&response.status.as_u16())
         });
-        if retried && retry_status(session, ctx) {
+        if retried && retry::take_for_status(session, ctx) {
             self.count_retry(ctx, "status");
             return Err(Error::new_up(RETRIED_STATUS));
         }
@@ -271,7 +267,7 @@ impl ProxyHttp for EdgeProxy {
         error.as_up();
         let failure = Failure::of(&error);
         ctx.failure = Some(failure);
-        Self::abandon(ctx, outcome_of(failure));
+        Self::abandon(ctx, failure.outcome());
         let retry = retry::take(session, ctx, Sent::Nothing);
         if retry {
             self.count_retry(ctx, failure.as_str());
@@ -303,7 +299,7 @@ impl ProxyHttp for EdgeProxy {
         let outcome = if ctx.retry.stale_connection {
             Outcome::Cancelled
         } else {
-            outcome_of(failure)
+            failure.outcome()
         };
         Self::abandon(ctx, outcome);
         let retry = retry::take(session, ctx, Sent::Possibly);
@@ -388,34 +384,6 @@ impl ProxyHttp for EdgeProxy {
     }
 }
 
-/// Ends the attempt whose status is to be retried, if a retry is allowed.
-fn retry_status(session: &Session, ctx: &mut RequestContext) -> bool {
-    let Some(member) = ctx
-        .attempt
-        .as_ref()
-        .map(|attempt| Arc::clone(attempt.member()))
-    else {
-        return false;
-    };
-    ctx.tried.push(member);
-    if !retry::take(session, ctx, Sent::Possibly) {
-        ctx.tried.pop();
-        return false;
-    }
-    ctx.retry.because_of_status = true;
-    if let Some(attempt) = ctx.attempt.take() {
-        attempt.finish(Outcome::Success);
-    }
-    true
-}
-
-fn outcome_of(failure: Failure) -> Outcome {
-    match failure {
-        Failure::ConnectTimeout | Failure::UpstreamTimeout => Outcome::Timeout,
-        _ => Outcome::ConnectionError,
-    }
-}
-
 fn peer_for(member: &Member, ctx: &RequestContext) -> HttpPeer {
     let mut peer = HttpPeer::new(member.address(), false, String::new());
     if let Some(balancer) = ctx.balancer() {
@@ -433,21 +401,5 @@ fn peer_ip(session: &Session) -> Option<IpAddr> {
     match session.client_addr() {
         Some(PeerAddress::Inet(address)) => Some(address.ip()),
         _ => None,
-    }
-}
-
-/// Hash of what ties a request to an endpoint: a header's value, else the client's address.
-fn affinity_of(policy: &config::Policy, header: &RequestHeader, peer: Option<IpAddr>) -> u64 {
-    let config::Policy::RingHash { header: name } = policy else {
-        return 0;
-    };
-    // Fixed keys: two proxies must send equal keys to equal endpoints.
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    match name
-        .as_ref()
-        .and_then(|name| header.headers.get(name.as_str()))
-    {
-        Some(value) => hasher.hash_one(value.as_bytes()),
-        None => peer.map_or(0, |peer| hasher.hash_one(peer)),
     }
 }

@@ -5,7 +5,9 @@
 //! tried, an attempt left, and a place in the retry budget.
 
 use super::context::RequestContext;
+use lb_policy::request::Outcome;
 use pingora_proxy::Session;
+use std::sync::Arc;
 
 /// How much of the request may have reached the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +58,26 @@ pub(super) fn take(session: &Session, ctx: &mut RequestContext, sent: Sent) -> b
         return false;
     }
     ctx.retry.count += 1;
+    true
+}
+
+/// Ends the attempt whose status is to be retried, if a retry is allowed.
+pub(super) fn take_for_status(session: &Session, ctx: &mut RequestContext) -> bool {
+    let Some(member) = ctx
+        .attempt
+        .as_ref()
+        .map(|attempt| Arc::clone(attempt.member()))
+    else {
+        return false;
+    };
+    ctx.tried.push(member);
+    if !take(session, ctx, Sent::Possibly) {
+        ctx.tried.pop();
+        return false;
+    }
+    ctx.retry.because_of_status = true;
+    if let Some(attempt) = ctx.attempt.take() {
+        attempt.finish(Outcome::Success);
+    }
     true
 }
