@@ -3,8 +3,8 @@
 use crate::{features::FeatureMatrix, model::Workspace};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-/// Up to this many candidates a full scan is made; it is the largest single win (see
-/// POLICY-STUDY), and the cost of a decision grows with them.
+/// Up to this many candidates a full scan is made: in simulation the largest single win over
+/// two choices, while the cost of a decision grows with them.
 const FULL_SCAN: usize = 32;
 /// Of more candidates this many are drawn: of 64 it costs some 2 % of the mean latency.
 const SAMPLE: usize = 16;
