@@ -3,7 +3,7 @@
 use super::{
     error::ModelError,
     load::{LoadOptions, Model, load_version},
-    manifest::{MANIFEST, Manifest},
+    manifest::MANIFEST,
 };
 use std::{
     fs, io,
@@ -52,20 +52,6 @@ pub fn load_folder(folder: &Path, options: &LoadOptions) -> Result<Loaded, Model
         path: folder.to_owned(),
         skipped,
     })
-}
-
-/// Whether the newest version in `folder` is `model`, so that a reload may keep it. Reads one
-/// manifest. False whenever that cannot be told; loading then says why. Whether the options of
-/// loading changed is for the caller to compare.
-pub fn unchanged(folder: &Path, model: &Model) -> bool {
-    let newest = match is_version(folder) {
-        true => Some(folder.to_owned()),
-        false => versions(folder)
-            .ok()
-            .and_then(|versions| versions.into_iter().next()),
-    };
-    let sha256 = newest.and_then(|version| Manifest::sha256_in(&version).ok());
-    sha256.as_deref() == Some(model.manifest_sha256())
 }
 
 fn is_version(folder: &Path) -> bool {

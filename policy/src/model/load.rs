@@ -91,7 +91,6 @@ impl Runtime {
 #[derive(Debug)]
 pub struct Model {
     manifest: Manifest,
-    manifest_sha256: String,
     sha256: String,
     path: PathBuf,
     engine: Engine,
@@ -143,11 +142,6 @@ impl Model {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// sha256 of the manifest, which names the version with all its files.
-    pub(super) fn manifest_sha256(&self) -> &str {
-        &self.manifest_sha256
-    }
 }
 
 impl Scorer for Model {
@@ -167,7 +161,7 @@ impl Scorer for Model {
 /// # Errors
 /// Any check that fails; see [`ModelError`].
 pub fn load_version(dir: &Path, options: &LoadOptions) -> Result<Model, ModelError> {
-    let (manifest, manifest_sha256) = Manifest::read(dir)?;
+    let manifest = Manifest::read(dir)?;
     let (bytes, sha256) = manifest.read_file(dir, MODEL, MAX_MODEL_BYTES)?;
     let (vectors, _) = manifest.read_file(dir, PARITY, MAX_PARITY_BYTES)?;
     check_schema(&dir.join(MANIFEST), &manifest.schema)?;
@@ -194,7 +188,6 @@ pub fn load_version(dir: &Path, options: &LoadOptions) -> Result<Model, ModelErr
     }
     Ok(Model {
         manifest,
-        manifest_sha256,
         sha256,
         path: dir.to_owned(),
         engine,

@@ -34,20 +34,11 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest in `dir`; also gives its own sha256, which names the version.
-    pub(super) fn read(dir: &Path) -> Result<(Self, String), ModelError> {
+    /// Reads the manifest in `dir`.
+    pub(super) fn read(dir: &Path) -> Result<Self, ModelError> {
         let path = dir.join(MANIFEST);
         let bytes = file::read(&path, MAX_BYTES)?;
-        let manifest = Self::parse(&bytes).map_err(|reason| ModelError::Manifest {
-            path: path.clone(),
-            reason,
-        })?;
-        Ok((manifest, file::sha256(&bytes)))
-    }
-
-    /// sha256 of the manifest in `dir`.
-    pub(super) fn sha256_in(dir: &Path) -> Result<String, ModelError> {
-        file::read(&dir.join(MANIFEST), MAX_BYTES).map(|bytes| file::sha256(&bytes))
+        Self::parse(&bytes).map_err(|reason| ModelError::Manifest { path, reason })
     }
 
     /// Reads a file of this version and compares its sha256; also gives the sha256.

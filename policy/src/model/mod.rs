@@ -21,7 +21,7 @@ mod load;
 mod folder;
 
 pub use error::ModelError;
-pub use folder::{Loaded, load_folder, unchanged};
+pub use folder::{Loaded, load_folder};
 pub use graph::ContractError;
 pub use load::{LoadOptions, Model, Runtime, RuntimeChoice, load_version};
 pub use measure::measure;

@@ -1,7 +1,7 @@
 //! A folder of versions: the highest sound one is served.
 
 use crate::fixture::{export, native};
-use lb_policy::model::{ModelError, load_folder, unchanged};
+use lb_policy::model::{ModelError, load_folder};
 use lb_trainer::{broken, export::Export};
 use std::fs;
 use tempfile::TempDir;
@@ -92,19 +92,4 @@ fn a_version_can_be_given_by_itself() {
     let dir = folder(&[1, 2], &[]);
     let loaded = load_folder(&dir.path().join("1"), &native()).unwrap();
     assert_eq!(loaded.model.version(), 1);
-}
-
-#[test]
-fn unchanged_holds_until_a_newer_version_appears() {
-    let dir = folder(&[1], &[]);
-    let model = load_folder(dir.path(), &native()).unwrap().model;
-    assert!(unchanged(dir.path(), &model));
-    assert!(unchanged(&dir.path().join("1"), &model));
-    add(&dir, 2, true);
-    assert!(
-        !unchanged(dir.path(), &model),
-        "a broken one must be tried, to be told of"
-    );
-    fs::remove_dir_all(dir.path()).unwrap();
-    assert!(!unchanged(dir.path(), &model));
 }
