@@ -9,6 +9,8 @@
 pub mod time;
 pub mod endpoint;
 pub mod request;
+pub mod readiness;
+pub mod retry;
 pub mod telemetry;
 pub mod features;
 pub mod model;

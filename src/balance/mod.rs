@@ -2,7 +2,6 @@
 //! that happens to it recorded.
 
 mod attempt;
-mod budget;
 mod metrics;
 mod models;
 mod warming;
@@ -16,11 +15,11 @@ use crate::{
     config,
     upstream::{Cluster, Member, ReadySet},
 };
-use budget::RetryBudget;
 use lb_policy::{
     model::Model,
     policies::{Decision, Pick, Policy, Scratch},
     request::Request,
+    retry::RetryBudget,
     time::Timestamp,
 };
 use metrics::DecisionMetrics;

@@ -1,12 +1,4 @@
-//! Active checks of endpoints, and the two state machines that say whether an endpoint
-//! should get traffic: check thresholds and outlier ejection.
-
-mod outlier;
-mod state;
-
-pub use outlier::Outlier;
-pub(crate) use outlier::ejections_allowed;
-pub use state::{Change, HealthState};
+//! Active checks of endpoints. What their results mean is decided in `lb_policy::readiness`.
 
 use crate::config::{HealthCheck as Settings, Probe};
 use pingora::{Error, ErrorType, protocols::l4::socket::SocketAddr as PeerAddress};
@@ -20,7 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Probes one endpoint at a time; thresholds are kept per endpoint in [`HealthState`].
+/// Probes one endpoint at a time; thresholds are kept per endpoint in
+/// [`lb_policy::readiness::HealthState`].
 pub struct Checker {
     check: Box<dyn HealthCheck + Send + Sync>,
     timeout: Duration,

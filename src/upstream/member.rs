@@ -2,9 +2,11 @@
 //! metric series.
 
 use super::metrics::EndpointMetrics;
-use crate::health::{HealthState, Outlier};
 use arc_swap::ArcSwap;
-use lb_policy::telemetry::EndpointStats;
+use lb_policy::{
+    readiness::{HealthState, Outlier},
+    telemetry::EndpointStats,
+};
 use std::{
     net::SocketAddr,
     sync::{

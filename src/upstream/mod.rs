@@ -10,13 +10,14 @@ pub(crate) use metrics::LATENCY_BUCKETS;
 pub use metrics::{EndpointMetrics, UpstreamMetrics};
 pub use table::MemberTable;
 
-use crate::{
-    config,
-    discovery::Declared,
-    health::{Change, ejections_allowed},
-};
+use crate::{config, discovery::Declared};
 use arc_swap::{ArcSwap, Guard};
-use lb_policy::{policies::Candidates, telemetry::ClusterStats, time::Timestamp};
+use lb_policy::{
+    policies::Candidates,
+    readiness::{Change, ejections_allowed},
+    telemetry::ClusterStats,
+    time::Timestamp,
+};
 use metrics::ClusterMetrics;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -192,7 +193,7 @@ impl Cluster {
         let Some(settings) = &self.settings.outlier_detection else {
             return;
         };
-        if !member.outlier.observe(is_error, settings) {
+        if !member.outlier.observe(is_error, settings.consecutive_5xx) {
             return;
         }
         let members = self.lock_members();
@@ -201,7 +202,7 @@ impl Cluster {
         {
             return;
         }
-        member.outlier.eject(settings, now);
+        member.outlier.eject(settings.base_ejection_time, now);
         drop(members);
         self.metrics.consecutive_5xx.inc();
         log::warn!(

@@ -1,8 +1,7 @@
 //! Passive ejection of endpoints that answer with errors in a row, after Envoy's outlier
 //! detection: the time grows with each ejection and shrinks again with good behaviour.
 
-use crate::config::OutlierDetection;
-use lb_policy::time::Timestamp;
+use crate::time::Timestamp;
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
@@ -20,8 +19,9 @@ pub struct Outlier {
 }
 
 impl Outlier {
-    /// Takes in one result; true when the endpoint has earned an ejection.
-    pub fn observe(&self, is_error: bool, settings: &OutlierDetection) -> bool {
+    /// Takes in one result; true when the endpoint has earned an ejection by that many errors
+    /// in a row.
+    pub fn observe(&self, is_error: bool, errors_in_a_row: u32) -> bool {
         if !is_error {
             // A plain load first: the store would bounce the cache line between threads.
             if self.consecutive_5xx.load(Relaxed) != 0 {
@@ -30,17 +30,14 @@ impl Outlier {
             return false;
         }
         let run = self.consecutive_5xx.fetch_add(1, Relaxed).saturating_add(1);
-        run >= settings.consecutive_5xx && !self.is_ejected()
+        run >= errors_in_a_row && !self.is_ejected()
     }
 
-    /// Ejects it from `now` on.
-    pub fn eject(&self, settings: &OutlierDetection, now: Timestamp) {
+    /// Ejects it from `now` on, for `base` times the number of its ejections.
+    pub fn eject(&self, base: Duration, now: Timestamp) {
         let times = self.times_ejected.load(Relaxed).saturating_add(1);
         self.times_ejected.store(times, Relaxed);
-        let span = settings
-            .base_ejection_time
-            .saturating_mul(times)
-            .min(EJECTION_MAX);
+        let span = base.saturating_mul(times).min(EJECTION_MAX);
         self.ejected_until.store((now + span).as_nanos(), Relaxed);
         self.consecutive_5xx.store(0, Relaxed);
     }
@@ -71,7 +68,7 @@ impl Outlier {
 
 /// How many of `total` endpoints may be ejected at once: the share, but at least one unless the
 /// share is nothing.
-pub(crate) fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
+pub fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
     let least = usize::from(max_ejection > 0.0);
     ((total as f64 * max_ejection) as usize).max(least)
 }
@@ -80,34 +77,27 @@ pub(crate) fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
 mod tests {
     use super::*;
 
-    fn settings() -> OutlierDetection {
-        OutlierDetection {
-            consecutive_5xx: 3,
-            interval: Duration::from_secs(1),
-            base_ejection_time: Duration::from_secs(5),
-            max_ejection: 0.5,
-        }
-    }
+    const BASE: Duration = Duration::from_secs(5);
 
     #[test]
     fn errors_in_a_row_earn_an_ejection_and_a_success_between_resets() {
         let outlier = Outlier::default();
-        assert!(!outlier.observe(true, &settings()));
-        assert!(!outlier.observe(true, &settings()));
-        assert!(!outlier.observe(false, &settings()));
-        assert!(!outlier.observe(true, &settings()));
-        assert!(!outlier.observe(true, &settings()));
-        assert!(outlier.observe(true, &settings()));
+        assert!(!outlier.observe(true, 3));
+        assert!(!outlier.observe(true, 3));
+        assert!(!outlier.observe(false, 3));
+        assert!(!outlier.observe(true, 3));
+        assert!(!outlier.observe(true, 3));
+        assert!(outlier.observe(true, 3));
     }
 
     #[test]
     fn the_second_ejection_lasts_longer_and_forgiveness_shortens_the_next() {
         let outlier = Outlier::default();
         let at = |seconds| Timestamp::ZERO + Duration::from_secs(seconds);
-        outlier.eject(&settings(), at(0));
+        outlier.eject(BASE, at(0));
         assert!(!outlier.release_if_due(at(4)));
         assert!(outlier.release_if_due(at(5)));
-        outlier.eject(&settings(), at(10));
+        outlier.eject(BASE, at(10));
         assert!(
             !outlier.release_if_due(at(19)),
             "twice ejected: ten seconds"
@@ -115,7 +105,7 @@ mod tests {
         assert!(outlier.release_if_due(at(20)));
         outlier.forgive();
         outlier.forgive();
-        outlier.eject(&settings(), at(30));
+        outlier.eject(BASE, at(30));
         assert!(
             outlier.release_if_due(at(35)),
             "forgiven: five seconds again"

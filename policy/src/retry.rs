@@ -1,7 +1,7 @@
 //! Retry budget: a share of the requests may be retried, so that retries cannot multiply an
 //! outage. A token bucket fed by requests, as Finagle's, with a small floor per second.
 
-use lb_policy::time::Timestamp;
+use crate::time::Timestamp;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// Price of one retry in tokens; requests deposit fractions of it.
@@ -9,8 +9,9 @@ const RETRY_PRICE: i64 = 1000;
 /// Tokens that may pile up, in retries: enough for a burst after a quiet time.
 const RETRIES_SAVED_MAX: i64 = 100;
 
+/// The retries that one cluster may still make.
 #[derive(Debug)]
-pub(super) struct RetryBudget {
+pub struct RetryBudget {
     deposit: i64,
     tokens: AtomicI64,
     min_per_second: u32,
@@ -20,7 +21,7 @@ pub(super) struct RetryBudget {
 
 impl RetryBudget {
     /// `share` of the requests may be retried, and `min_per_second` in any case.
-    pub(super) fn new(share: f64, min_per_second: u32) -> Self {
+    pub fn new(share: f64, min_per_second: u32) -> Self {
         Self {
             deposit: (share * RETRY_PRICE as f64) as i64,
             tokens: AtomicI64::new(0),
@@ -30,14 +31,14 @@ impl RetryBudget {
     }
 
     /// Counts a request in.
-    pub(super) fn deposit(&self) {
+    pub fn deposit(&self) {
         if self.tokens.load(Relaxed) < RETRIES_SAVED_MAX * RETRY_PRICE {
             self.tokens.fetch_add(self.deposit, Relaxed);
         }
     }
 
     /// Takes one retry out; false when the budget is spent.
-    pub(super) fn withdraw(&self, now: Timestamp) -> bool {
+    pub fn withdraw(&self, now: Timestamp) -> bool {
         self.withdraw_from_floor(now) || self.withdraw_from_tokens()
     }
 

@@ -1,0 +1,11 @@
+//! Discrete-event simulation of balancers in front of servers, on a virtual clock. Balancers run
+//! the telemetry, features, readiness and policies of `lb-policy`, the very code of the proxy;
+//! only servers, network and time are modelled.
+//!
+//! The modules are declared in reading order, and each one imports only modules declared above
+//! it.
+
+pub mod scenario;
+pub mod observer;
+pub mod outcome;
+pub mod simulation;
