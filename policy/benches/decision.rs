@@ -5,6 +5,7 @@
 #![allow(missing_docs)] // criterion's macros make public items of their own
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
+use lb_authoring::{default_model, export::Export, network::Network, study::study_net};
 use lb_policy::{
     endpoint::EndpointId,
     features::{FeatureMatrix, Moment},
@@ -14,7 +15,6 @@ use lb_policy::{
     telemetry::{ClusterStats, EndpointStats, InFlight, LoadReport},
     time::Timestamp,
 };
-use lb_trainer::{default_model, export::Export, network::Network, study::study_net};
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 const CANDIDATES: [usize; 3] = [2, 8, 32];
