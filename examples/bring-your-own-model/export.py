@@ -152,6 +152,12 @@ def version_number(text):
     return int(text)
 
 
+def seed(text):
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return int(text)
+
+
 def positive(text):
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
@@ -169,7 +175,7 @@ def run(main):
 def main():
     parser = argparse.ArgumentParser(description="Exports an example model.")
     add_label_arguments(parser, name="example-mlp")
-    parser.add_argument("--seed", type=int, default=1, help="of the random weights (default: 1)")
+    parser.add_argument("--seed", type=seed, default=1, help="of the random weights (default: 1)")
     parser.add_argument("--hidden", type=positive, default=16, help="hidden values (default: 16)")
     parser.add_argument("--weights", type=Path, help=".npz with w1, wg, b1, w2, wl, b instead of a seed")
     arguments = parser.parse_args()

@@ -9,6 +9,7 @@ the formula, so a mistake in the graph shows when the proxy checks the model.
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -118,7 +119,7 @@ def from_file(path: Path):
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in names if name not in file]
             arrays = {name: file[name] for name in names if name in file}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, BadZipFile) as error:
         raise ValueError(f"{path}: not a readable .npz file: {error}") from error
     if missing:
         raise ValueError(f"{path}: no array {missing[0]!r}, expected {', '.join(names)}")

@@ -104,7 +104,7 @@ def attempts(path, schema):
 def parse(path, number, line, schema):
     try:
         return attempt(json.loads(line), schema)
-    except ValueError as error:  # neither JSON nor UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
         raise export.ExportError(f"{path}:{number}: {error}") from error
     except FieldError as error:
         raise export.ExportError(f"{path}:{number}: {error}") from error
@@ -145,7 +145,7 @@ def chosen_features(record):
 
 def number(record, name, least=0.0):
     value = record.get(name)
-    if not isinstance(value, (int, float)) or not least <= value < float("inf"):
+    if not isinstance(value, (int, float)) or not least <= value < 1e300:
         raise FieldError(name, value, f"a number from {least}")
     return float(value)
 
@@ -157,7 +157,7 @@ def vector(record, name, length):
         raise FieldError(name, found, f"{length} numbers")
     try:
         array = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FieldError(name, str(error), "numbers") from error
     if array.shape != (length,) or not np.isfinite(array).all():
         raise FieldError(name, "a value that is not finite", f"{length} finite numbers")
@@ -217,7 +217,7 @@ def ranges(rows):
 def main():
     parser = argparse.ArgumentParser(description="Fits a model to decision logs and exports it.")
     export.add_label_arguments(parser, name="fitted")
-    parser.add_argument("--seed", type=int, default=1, help="of the hidden layer (default: 1)")
+    parser.add_argument("--seed", type=export.seed, default=1, help="of the hidden layer (default: 1)")
     parser.add_argument("--hidden", type=export.positive, default=16, help="hidden values (default: 16)")
     parser.add_argument("--max-rows", type=export.positive, default=200_000, help="attempts in memory (default: 200000)")
     parser.add_argument("logs", type=Path, nargs="+", metavar="LOG.jsonl", help="decision logs")
