@@ -8,4 +8,13 @@
 pub mod scenario;
 pub mod observer;
 pub mod outcome;
+mod clock;
+mod chance;
+mod arrivals;
+mod agenda;
+mod open_requests;
+mod server;
+mod oracle;
+mod balancer;
+mod tally;
 pub mod simulation;
