@@ -51,7 +51,7 @@ struct Bench {
 
 impl Bench {
     fn new(model: Result<Vec<f32>, &'static str>, settings: OnnxSettings) -> Self {
-        let fallback = build(&PolicyConfig::PeakEwma);
+        let fallback = build(&PolicyConfig::PEAK_EWMA);
         let endpoints: Vec<_> = (0..8).map(endpoint).collect();
         Self {
             policy: Onnx::new(Arc::new(Fixed(model)), settings, fallback),
