@@ -66,7 +66,7 @@ pub struct Pick {
 pub enum PickKind {
     /// The policy's own choice.
     Policy,
-    /// Drawn uniformly to keep learning.
+    /// Drawn evenly, among those not much worse than the best, to keep learning.
     Explored,
     /// The policy's next best, because its best had more than its cap of the traffic.
     Capped,
@@ -74,7 +74,7 @@ pub enum PickKind {
     Fallback(FallbackReason),
 }
 
-/// Why a model's answer was not used.
+/// Why a model's answer was not used, or not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallbackReason {
     /// A score was NaN or infinite.
@@ -85,15 +85,18 @@ pub enum FallbackReason {
     Runtime,
     /// Interval scores were older than allowed, or missing.
     Stale,
+    /// The cluster fails so many requests that it counts as saturated.
+    Saturated,
 }
 
 impl FallbackReason {
     /// All reasons, each at the index that it has as a number.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::NotFinite,
         Self::OutOfRange,
         Self::Runtime,
         Self::Stale,
+        Self::Saturated,
     ];
 
     /// The word for metrics and logs.
@@ -103,6 +106,7 @@ impl FallbackReason {
             Self::OutOfRange => "out_of_range",
             Self::Runtime => "runtime",
             Self::Stale => "stale",
+            Self::Saturated => "saturated",
         }
     }
 }
