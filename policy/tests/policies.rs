@@ -146,7 +146,7 @@ proptest! {
         prop_assume!(world.endpoints.iter().map(peak_ratio).all(|r| (0.019..148.0).contains(&r)));
         let candidates = Candidates::new(world.endpoints.clone());
         let settings =
-            OnnxSettings { exploration: 0.0, share_cap: f32::MAX, ..OnnxSettings::default() };
+            OnnxSettings { exploration: 0.0, share_cap: f32::MAX, saturation_errors: 1.0, ..OnnxSettings::default() };
         let mut scratch = Scratch::from_seed(seed);
         let picked = pick(&*onnx(settings), &world, &candidates, 0, &mut scratch);
         let cost = |e: &Arc<_>| peak_ewma_cost(e, mean_seconds, world.now);
