@@ -283,6 +283,7 @@ impl Server {
             in_flight: Some((self.in_flight() + answering) as f32),
             utilization: Some(self.utilization as f32),
             latency: self.latency_seconds.map(clock::span),
+            ..LoadReport::default()
         }
     }
 
