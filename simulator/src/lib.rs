@@ -9,3 +9,4 @@ pub mod scenario;
 pub mod observer;
 pub mod outcome;
 pub mod simulation;
+pub mod contender;
