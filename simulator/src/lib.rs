@@ -10,3 +10,5 @@ pub mod observer;
 pub mod outcome;
 pub mod simulation;
 pub mod contender;
+pub mod evaluation;
+pub mod report;

@@ -40,11 +40,11 @@ pub enum ContenderError {
         reason: String,
     },
     /// A model that the proxy would not serve.
-    #[error("model {name}: {source}")]
+    #[error("model {name}: {cause}")]
     Refused {
         /// Its name.
         name: String,
         /// File and cause.
-        source: Box<ModelError>,
+        cause: Box<ModelError>,
     },
 }

@@ -10,7 +10,7 @@ mod roster;
 
 pub use error::ContenderError;
 pub use models::{ModelInfo, Models};
-pub use roster::contenders;
+pub use roster::{contenders, hand_written};
 
 use crate::simulation::{Chooser, Oracle};
 use classic::Classic;

@@ -80,9 +80,9 @@ impl ModelInfo {
 }
 
 fn load(name: &str, dir: &Path) -> Result<Arc<Model>, ContenderError> {
-    let refused = |source| ContenderError::Refused {
+    let refused = |cause| ContenderError::Refused {
         name: name.to_owned(),
-        source: Box::new(source),
+        cause: Box::new(cause),
     };
     // The clock serves a time budget alone, and none is set.
     let options = LoadOptions {

@@ -17,6 +17,11 @@ const HAND_WRITTEN: [&str; 8] = [
 
 const ORACLES: [&str; 2] = ["oracle_counts", "oracle"];
 
+/// Labels of the hand-written policies that `all` stands for.
+pub fn hand_written() -> &'static [&'static str] {
+    &HAND_WRITTEN
+}
+
 /// The contenders of `lists`, each once, in order. A list is written as for
 /// [`Contender::parse`], separated by commas, semicolons or spaces; `all` stands for every
 /// hand-written policy, the oracles and each model.
