@@ -38,10 +38,13 @@ impl Learned {
         let name = model_name(parameters, models)?;
         let default = OnnxSettings::default();
         let share_cap = f64::from(default.share_cap);
+        let range = f64::from(default.exploration_range);
         parameters.add_to_label("model", &name);
         let settings = OnnxSettings {
             exploration: parameters.share("exploration", default.exploration)?,
+            exploration_range: parameters.number("exploration_range", range, 1.0..=1e6)? as f32,
             share_cap: parameters.number("share_cap", share_cap, 1.0..=1e6)? as f32,
+            saturation_errors: parameters.share("saturation_errors", default.saturation_errors)?,
             ..default
         };
         let model = models
@@ -59,7 +62,7 @@ impl Learned {
     }
 
     pub(super) fn build(&self) -> Box<dyn Policy> {
-        let fallback = build(&PolicyConfig::PeakEwma);
+        let fallback = build(&PolicyConfig::PEAK_EWMA);
         Box::new(Onnx::new(Arc::clone(&self.scorer), self.settings, fallback))
     }
 }

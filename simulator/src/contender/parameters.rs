@@ -79,6 +79,21 @@ impl<'a> Parameters<'a> {
         Ok(self.number(key, digits, 0.0..=1.0)? as f32)
     }
 
+    /// Reads a whole number.
+    pub(super) fn count(
+        &mut self,
+        key: &'static str,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> Result<u32, ContenderError> {
+        let limits = f64::from(*range.start())..=f64::from(*range.end());
+        let number = self.number(key, f64::from(default), limits)?;
+        if number.fract() > 0.0 {
+            return Err(self.problem(key, &format!("`{number}` is not a whole number")));
+        }
+        Ok(number as u32)
+    }
+
     /// Reads one of some words, the first of which is the default.
     pub(super) fn word<T: Copy>(
         &mut self,

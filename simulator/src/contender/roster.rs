@@ -4,15 +4,25 @@ use super::{Contender, error::ContenderError, models::Models, parameters::split_
 
 /// Every hand-written policy in its tuned form, and in its plain form where that differs.
 /// `ring_hash` is not among them: it gives up balance for affinity on purpose.
-const HAND_WRITTEN: [&str; 8] = [
+const HAND_WRITTEN: [&str; 18] = [
     "random",
     "round_robin",
+    "client_side_weighted_round_robin",
     "least_request",
     "least_request:choices=all",
+    "least_request:choices=all,load=reported",
+    "least_request:choices=all,load=reported,error_factor=20",
+    "peak_ewma:choices=2,error_factor=0",
+    "peak_ewma:error_factor=0",
     "peak_ewma",
     "prequal",
+    "prequal_probing",
+    "prequal_probing:quantile=0.84,max_reuse=10",
     "c3",
     "c3:balancers=scenario",
+    "c3:error_factor=100",
+    "c3:balancers=scenario,error_factor=100",
+    "shortest_expected_delay",
 ];
 
 const ORACLES: [&str; 2] = ["oracle_counts", "oracle"];
