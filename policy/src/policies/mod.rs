@@ -12,9 +12,11 @@ mod prequal;
 mod ring_hash;
 mod config;
 mod onnx;
+mod explain;
 
 pub use candidates::Candidates;
 pub use config::{Choices, PolicyConfig, build};
+pub use explain::Explanation;
 pub use onnx::{Onnx, OnnxSettings, Scoring};
 pub use peak_ewma::peak_ewma_cost;
 pub use scratch::Scratch;
