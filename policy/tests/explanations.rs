@@ -5,7 +5,7 @@ use lb_policy::{
     features::{CONTEXT, FEATURES},
     model::{ScoreError, Scorer, Workspace},
     policies::{
-        Candidates, Choices, Decision, Explanation, Onnx, OnnxSettings, Pick, PickKind, Policy,
+        Candidates, Decision, Explanation, Onnx, OnnxSettings, Pick, PickKind, Policy,
         PolicyConfig, Scoring, Scratch, build,
     },
     request::Request,
@@ -85,10 +85,8 @@ fn few_candidates_are_all_shown_and_of_many_sixteen_with_the_chosen_one() {
     for policy in [
         PolicyConfig::RoundRobin,
         PolicyConfig::LEAST_REQUEST,
-        PolicyConfig::LeastRequest {
-            choices: Choices::All,
-        },
-        PolicyConfig::PeakEwma,
+        PolicyConfig::PEAK_EWMA,
+        PolicyConfig::ClientSideWeightedRoundRobin,
         PolicyConfig::RingHash,
     ] {
         for (count, shown) in [(1, 1), (32, 32), (33, 16), (200, 16)] {

@@ -27,7 +27,7 @@ pub use self::{
     decision_log::{DecisionFormat, DecisionLog},
     errors::{ConfigErrors, Location, Problem},
     load::{load, parse},
-    policy::{Choices, ModelRuntime, OnnxPolicy, Policy, Scoring},
+    policy::{Choices, LoadSource, ModelRuntime, OnnxPolicy, Policy, Scoring},
 };
 
 use serde::Serialize;
