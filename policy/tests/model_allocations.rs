@@ -1,10 +1,10 @@
 //! The native runtime allocates nothing once its workspace has grown.
 
+use lb_authoring::{broken, export::Export, network::Network, study::study_net};
 use lb_policy::{
     features::{CONTEXT, FEATURES},
     model::{Workspace, compile_native},
 };
-use lb_trainer::{broken, export::Export, network::Network, study::study_net};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,

@@ -1,11 +1,11 @@
 //! Libraries that are not a usable ONNX Runtime. Alone in its process, which can load one only.
 #![cfg(feature = "onnxruntime")]
 
+use lb_authoring::{broken, export::Export};
 use lb_policy::{
     model::{LoadOptions, RuntimeChoice, load_version},
     time::Timestamp,
 };
-use lb_trainer::{broken, export::Export};
 use std::{
     fs,
     path::{Path, PathBuf},

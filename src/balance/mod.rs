@@ -286,9 +286,11 @@ impl config::Policy {
             Self::RoundRobin => "round_robin",
             Self::Random => "random",
             Self::LeastRequest { .. } => "least_request",
-            Self::PeakEwma => "peak_ewma",
+            Self::PeakEwma { .. } => "peak_ewma",
+            Self::ShortestExpectedDelay => "shortest_expected_delay",
+            Self::ClientSideWeightedRoundRobin => "client_side_weighted_round_robin",
             Self::Prequal { .. } => "prequal",
-            Self::C3 => "c3",
+            Self::C3 { .. } => "c3",
             Self::RingHash { .. } => "ring_hash",
             Self::Onnx(_) => "onnx",
         }

@@ -24,7 +24,7 @@ pub use self::{
     },
     errors::{ConfigErrors, Location, Problem},
     load::{load, parse},
-    policy::{Choices, ModelRuntime, OnnxPolicy, Policy, Scoring},
+    policy::{Choices, LoadSource, ModelRuntime, OnnxPolicy, Policy, Scoring},
 };
 
 use serde::Serialize;

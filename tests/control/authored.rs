@@ -1,6 +1,6 @@
 //! Model versions, good and broken, written into folders of a test's own.
 
-use lb_trainer::{broken, export::Export, linear::Linear, network::Network};
+use lb_authoring::{broken, export::Export, linear::Linear, network::Network};
 use std::{fs, path::Path};
 
 /// A sound version; `bias` makes its file different from others.

@@ -4,8 +4,8 @@ use crate::{
     authored,
     run_to_end::{Ended, run},
 };
+use lb_authoring::broken;
 use lb_policy::features::FEATURES;
-use lb_trainer::broken;
 use std::{fs, net::TcpListener, path::Path};
 use tempfile::TempDir;
 

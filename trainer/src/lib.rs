@@ -1,13 +1,2 @@
-//! Authors models: describes a network, writes it as a versioned model folder together with
-//! test vectors from a plain f64 evaluation. Training comes here later.
-
-pub mod chance;
-pub mod graph;
-pub mod protobuf;
-pub mod network;
-pub mod linear;
-pub mod study;
-pub mod broken;
-pub mod export;
-pub mod default_model;
-pub mod demo_model;
+//! Trains models: gathers decisions in simulation, fits a network to what they truly cost,
+//! chooses by closed-loop validation and exports.

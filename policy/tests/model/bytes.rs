@@ -1,11 +1,11 @@
 //! Whatever the bytes of a file: an answer, never a panic.
 
 use crate::fixture::{export, native, replace, version_of};
+use lb_authoring::{broken, network::Network, study::study_net};
 use lb_policy::{
     features::{CONTEXT, FEATURES},
     model::{Workspace, compile_native, load_version},
 };
-use lb_trainer::{broken, network::Network, study::study_net};
 use proptest::prelude::*;
 
 /// Compiles, and scores with what compiles.

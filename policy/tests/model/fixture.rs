@@ -1,10 +1,10 @@
 //! Folders with models, good and broken, and how they are loaded here.
 
+use lb_authoring::{export::Export, network::Network};
 use lb_policy::{
     model::{LoadOptions, RuntimeChoice},
     time::Timestamp,
 };
-use lb_trainer::{export::Export, network::Network};
 use sha2::{Digest as _, Sha256};
 use std::{fs, path::Path};
 use tempfile::TempDir;

@@ -1,8 +1,8 @@
 //! A folder of versions: the highest sound one is served.
 
 use crate::fixture::{export, native};
+use lb_authoring::{broken, export::Export};
 use lb_policy::model::{ModelError, load_folder};
-use lb_trainer::{broken, export::Export};
 use std::fs;
 use tempfile::TempDir;
 

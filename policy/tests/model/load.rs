@@ -1,6 +1,12 @@
 //! One version: served when sound, refused by file and cause when not.
 
 use crate::fixture::{export, native, replace, stopped, version, version_of};
+use lb_authoring::{
+    broken::{self, Disagreeing, Softplus},
+    export::Export,
+    network::Network as _,
+    study::study_net,
+};
 use lb_policy::{
     features::{CONTEXT, FEATURES, schema_id},
     model::{
@@ -8,12 +14,6 @@ use lb_policy::{
         measure,
     },
     time::Timestamp,
-};
-use lb_trainer::{
-    broken::{self, Disagreeing, Softplus},
-    export::Export,
-    network::Network as _,
-    study::study_net,
 };
 use std::{
     fs,

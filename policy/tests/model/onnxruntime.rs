@@ -1,17 +1,17 @@
 //! The real library: it must agree with the native runtime and with the formula.
 
 use crate::fixture::{native, stopped, version_of};
+use lb_authoring::{
+    broken::{self, Disagreeing, Softplus},
+    network::Network,
+    study::study_net,
+};
 use lb_policy::{
     features::{CONTEXT, FEATURES},
     model::{
         LoadOptions, Model, Runtime, RuntimeChoice, ScoreError, Scorer as _, Workspace,
         load_version,
     },
-};
-use lb_trainer::{
-    broken::{self, Disagreeing, Softplus},
-    network::Network,
-    study::study_net,
 };
 use std::{path::PathBuf, sync::Barrier, thread};
 

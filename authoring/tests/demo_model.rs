@@ -1,7 +1,7 @@
 //! The demo's model in the repository is the one that the program writes.
 
+use lb_authoring::{default_model, demo_model};
 use lb_policy::features::index_of;
-use lb_trainer::{default_model, demo_model};
 use std::{fs, path::Path};
 
 #[test]
@@ -14,7 +14,7 @@ fn models_demo_2_is_what_author_demo_writes() {
         let found = fs::read(shipped.join(file)).unwrap_or_default();
         assert!(
             found == expected,
-            "models/demo/2/{file} is out of date: cargo run -p lb-trainer --bin author-demo"
+            "models/demo/2/{file} is out of date: cargo run -p lb-authoring --bin author-demo"
         );
     }
 }

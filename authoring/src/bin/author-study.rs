@@ -2,7 +2,7 @@
 //! `author-study FOLDER [FIRST SECOND]`, the widths of its layers being 32 and 24 by default.
 
 use anyhow::{Context as _, ensure};
-use lb_trainer::{export::Export, study::study_net};
+use lb_authoring::{export::Export, study::study_net};
 use std::path::Path;
 
 /// Widths beyond this are typing errors.

@@ -6,5 +6,5 @@ fn main() -> anyhow::Result<()> {
     let dir = std::env::args_os()
         .nth(1)
         .map_or("models/default/1".into(), PathBuf::from);
-    lb_trainer::default_model::write(&dir)
+    lb_authoring::default_model::write(&dir)
 }

@@ -6,5 +6,5 @@ fn main() -> anyhow::Result<()> {
     let dir = std::env::args_os()
         .nth(1)
         .map_or("models/demo/2".into(), PathBuf::from);
-    lb_trainer::demo_model::write(&dir)
+    lb_authoring::demo_model::write(&dir)
 }

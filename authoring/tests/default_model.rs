@@ -1,7 +1,7 @@
 //! The default model in the repository is the one that the program writes.
 
+use lb_authoring::{default_model, network::Network as _};
 use lb_policy::features::{CONTEXT, FEATURES};
-use lb_trainer::{default_model, network::Network as _};
 use std::{fs, path::Path};
 
 #[test]
@@ -14,7 +14,7 @@ fn models_default_1_is_what_author_default_writes() {
         let found = fs::read(shipped.join(file)).unwrap_or_default();
         assert!(
             found == expected,
-            "models/default/1/{file} is out of date: cargo run -p lb-trainer --bin author-default"
+            "models/default/1/{file} is out of date: cargo run -p lb-authoring --bin author-default"
         );
     }
 }
