@@ -6,6 +6,7 @@
 //! it.
 
 pub mod scenario;
+pub mod family;
 pub mod observer;
 pub mod outcome;
 mod clock;
