@@ -22,7 +22,7 @@ const CLEAR: [&str; 4] = ["heterogeneous", "antagonist", "high_rate", "mixed"];
 /// Families with more load than the servers can take.
 const OVERLOADED: [&str; 3] = ["overload", "load_125", "four_endpoints"];
 /// Families larger than those of the training.
-const LARGE: [&str; 3] = ["endpoints_128", "endpoints_512", "sixteen_balancers"];
+const LARGE: [&str; 3] = ["servers_128", "scale_512", "balancers_16"];
 
 /// Labels of the baselines.
 const PEAK_EWMA: &str = GAP_FROM;
