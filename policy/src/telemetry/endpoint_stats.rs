@@ -13,8 +13,8 @@ use super::{
     load_trend::LoadTrendCell,
     peak::PeakCell,
     reading::Reading,
-    report::{LoadReport, ReportCell, Reported},
-    response_times::{ResponseTimes, ResponseTimesCell},
+    report::{LoadReport, ReportCell, Reported, Throughput, fused_in_flight},
+    response_times::{ResponseTime, ResponseTimes, ResponseTimesCell},
 };
 use crate::{
     endpoint::EndpointId,
@@ -144,9 +144,9 @@ impl EndpointStats {
             return;
         }
         let _writing = self.lock();
-        self.piggyback.replace(&report, now);
-        self.load_trend
-            .record_piggyback(&report, self.in_flight() as f32);
+        let own = self.in_flight();
+        self.piggyback.replace(&report, own, now);
+        self.load_trend.record_piggyback(&report, own as f32);
         if let Some(in_flight) = report.in_flight {
             self.response_times.record_queue(in_flight);
         }
@@ -159,7 +159,7 @@ impl EndpointStats {
             return;
         }
         let _writing = self.lock();
-        self.registry.replace(&report, now);
+        self.registry.replace(&report, self.in_flight(), now);
         self.load_trend.record_capacity(&report);
     }
 
@@ -197,7 +197,7 @@ impl EndpointStats {
         self.last_response.age_seconds(now).unwrap_or(f32::MAX)
     }
 
-    /// The averages that C3 ranks by.
+    /// The averages that rankings by expected delay use.
     #[inline]
     pub fn response_times(&self) -> ResponseTimes {
         self.response_times.read()
@@ -206,32 +206,56 @@ impl EndpointStats {
     /// The latest report that came with a response.
     #[inline]
     pub fn piggybacked(&self, now: Timestamp) -> Option<Reported> {
-        self.piggyback.read(now)
+        self.piggyback.read(self.in_flight(), now)
+    }
+
+    /// How much it gets done, by the latest report that came with a response; `None` unless
+    /// that told requests and utilisation.
+    pub fn throughput(&self, now: Timestamp) -> Option<Throughput> {
+        self.piggyback.throughput(now)
+    }
+
+    /// Seconds since it last became ready for traffic.
+    #[inline]
+    pub fn since_ready_seconds(&self, now: Timestamp) -> f32 {
+        self.ready_since.age_seconds(now).unwrap_or(f32::MAX)
+    }
+
+    /// Requests in flight at the endpoint by the fresher of its two reports, or the own ones.
+    #[inline]
+    pub fn fused_in_flight(&self, now: Timestamp) -> f32 {
+        let own = self.in_flight();
+        let (piggyback, registry) = (self.piggyback.read(own, now), self.registry.read(own, now));
+        fused_in_flight(piggyback, registry, own as f32)
+    }
+
+    /// Seconds without any answer while own requests were in flight, else 0.
+    #[inline]
+    pub fn silence_seconds(&self, now: Timestamp) -> f32 {
+        if self.in_flight() == 0 {
+            return 0.0;
+        }
+        self.last_progress.age_seconds(now).unwrap_or(0.0)
     }
 
     /// Everything at once. The values are each whole, but not all of one instant.
     #[inline]
     pub fn read(&self, now: Timestamp) -> Reading {
         let in_flight = self.in_flight();
-        let silence = if in_flight == 0 {
-            None
-        } else {
-            self.last_progress.age_seconds(now)
-        };
         Reading {
             weight: self.weight() as f32,
             in_flight: in_flight as f32,
             in_flight_work: self.flying.work(),
             mean_age_seconds: self.flying.mean_age_seconds(now),
-            silence_seconds: silence.unwrap_or(0.0),
+            silence_seconds: self.silence_seconds(now),
             since_response_seconds: self.since_response_seconds(now),
-            since_ready_seconds: self.ready_since.age_seconds(now).unwrap_or(f32::MAX),
+            since_ready_seconds: self.since_ready_seconds(now),
             sends: self.read_sends(now),
             latency: self.latency.read(),
             errors: self.errors.read(now),
             peak: self.peak.read(now),
-            piggyback: self.piggyback.read(now),
-            registry: self.registry.read(now),
+            piggyback: self.piggyback.read(in_flight, now),
+            registry: self.registry.read(in_flight, now),
             load_trend: self.load_trend.read(),
             health: self.health.read(now),
         }
@@ -240,8 +264,6 @@ impl EndpointStats {
     /// Takes a request off the sums.
     pub(super) fn leave(&self, share: Share) {
         self.flying.leave(share);
-        self.piggyback.request_ended();
-        self.registry.request_ended();
     }
 
     /// Takes in a result; cancelled ones say nothing and must not come here.
@@ -257,12 +279,22 @@ impl EndpointStats {
 
         let _writing = self.lock();
         self.errors.record(is_error, now);
+        let gap_seconds = self.since_response_seconds(now);
         if sample.is_answer() {
             self.last_response.store(now);
             self.last_progress.store(now);
         }
         match latency {
-            Some(latency) => self.record_latency(latency, class_mean_seconds, sample, now),
+            Some(latency) => {
+                let seconds = latency.as_secs_f32();
+                let time = ResponseTime {
+                    seconds,
+                    relative: seconds / class_mean_seconds,
+                    load: sample.load_at_send,
+                    gap_seconds,
+                };
+                self.record_latency(time, now);
+            }
             None => self.record_failure(sample.age, cluster, now),
         }
     }
@@ -288,8 +320,6 @@ impl EndpointStats {
     }
 
     fn enter(&self, share: Share, now: Timestamp) {
-        self.piggyback.request_started();
-        self.registry.request_started();
         let _writing = self.lock();
         if self.flying.enter(share) == 0 {
             self.last_progress.store(now);
@@ -298,18 +328,10 @@ impl EndpointStats {
         self.last_send.store(now);
     }
 
-    fn record_latency(
-        &self,
-        latency: Duration,
-        class_mean_seconds: f32,
-        sample: &Sample,
-        now: Timestamp,
-    ) {
-        let seconds = latency.as_secs_f32();
-        self.latency
-            .record(seconds / class_mean_seconds, sample.load_at_send);
-        self.peak.record(seconds, now);
-        self.response_times.record(seconds, sample.load_at_send);
+    fn record_latency(&self, time: ResponseTime, now: Timestamp) {
+        self.latency.record(time.relative, time.load);
+        self.peak.record(time.seconds, now);
+        self.response_times.record(time);
     }
 
     fn record_failure(&self, age: Duration, cluster: &ClusterStats, now: Timestamp) {
@@ -320,11 +342,10 @@ impl EndpointStats {
     /// Requests in flight at the endpoint, as far as can be known here.
     fn load_estimate(&self, now: Timestamp) -> f32 {
         let own = self.in_flight() as f32;
-        let reported = self
-            .piggyback
-            .read(now)
-            .and_then(|report| report.in_flight_now(own));
-        reported.unwrap_or(own)
+        let report = self.piggybacked(now);
+        report
+            .and_then(|report| report.in_flight_now(own))
+            .unwrap_or(own)
     }
 
     #[inline]
