@@ -59,8 +59,8 @@ pub(crate) struct Cli {
     #[arg(long, default_value_t = 70, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     max_busy: u8,
 
-    /// JSON object of policy and p99 in seconds from the simulator, for one of the phases `healthy`
-    /// and `degraded`; may be repeated.
+    /// What the simulator says of a phase, `healthy` or `degraded`: its report with a family
+    /// live_healthy or live_degraded, or a JSON object of policy and p99 in seconds; may be repeated.
     #[arg(long, value_name = "PHASE=FILE")]
     simulated: Vec<WrittenSimulated>,
 

@@ -30,41 +30,48 @@ pub(crate) struct Policies(Vec<Policy>);
 struct Entry {
     /// Name in options, reports and the proxy's routes.
     name: &'static str,
-    /// `type` in the proxy's configuration.
-    kind: &'static str,
-    /// `choices` of `least_request`.
-    choices: Option<&'static str>,
+    /// Label in reports of the simulator.
+    label: &'static str,
+    /// What the proxy's configuration says beside the model.
+    settings: fn() -> Value,
 }
 
-const fn plain(name: &'static str) -> Entry {
-    Entry {
-        name,
-        kind: name,
-        choices: None,
-    }
+/// A policy that is called the same everywhere and has no settings of its own.
+macro_rules! plain {
+    ($name:literal) => {
+        Entry {
+            name: $name,
+            label: $name,
+            settings: || json!({ "type": $name }),
+        }
+    };
 }
 
-const ALL: [Entry; 8] = [
+const ALL: [Entry; 11] = [
     Entry {
         name: "learned",
-        kind: "onnx",
-        choices: None,
+        label: "onnx",
+        settings: || json!({ "type": "onnx" }),
     },
-    plain("peak_ewma"),
-    Entry {
-        name: "least_request",
-        kind: "least_request",
-        choices: Some("2"),
-    },
+    plain!("peak_ewma"),
+    plain!("least_request"),
     Entry {
         name: "least_request_all",
-        kind: "least_request",
-        choices: Some("all"),
+        label: "least_request:choices=all",
+        settings: || json!({ "type": "least_request", "choices": "all" }),
     },
-    plain("c3"),
-    plain("prequal"),
-    plain("round_robin"),
-    plain("random"),
+    plain!("shortest_expected_delay"),
+    plain!("c3"),
+    // As published C3 ignores errors, and falls for whoever fails fast.
+    Entry {
+        name: "c3_with_errors",
+        label: "c3:error_factor=100",
+        settings: || json!({ "type": "c3", "error_factor": 100 }),
+    },
+    plain!("prequal"),
+    plain!("client_side_weighted_round_robin"),
+    plain!("round_robin"),
+    plain!("random"),
 ];
 
 impl Policy {
@@ -76,11 +83,7 @@ impl Policy {
     /// The `policy` of a cluster; only the learned one has a model. Everything else is as shipped,
     /// guardrails and exploration included.
     pub(crate) fn settings(self, model: &Path) -> Value {
-        let entry = &ALL[self.0];
-        let mut settings = json!({ "type": entry.kind });
-        if let Some(choices) = entry.choices {
-            settings["choices"] = choices.into();
-        }
+        let mut settings = (ALL[self.0].settings)();
         if self == LEARNED {
             settings["model"] = config_text(&model.display().to_string()).into();
         }
@@ -127,6 +130,13 @@ pub(crate) fn find(name: &str) -> Result<Policy, BadPolicies> {
     })
 }
 
+/// The policy with that label in reports of the simulator, where the learned one may be followed by
+/// its model.
+pub(crate) fn labelled(label: &str) -> Option<Policy> {
+    let (kind, _model) = label.split_once(":model=").unwrap_or((label, ""));
+    ALL.iter().position(|entry| entry.label == kind).map(Policy)
+}
+
 /// The configuration replaces `${NAME}` in any text; `$$` is a dollar sign.
 fn config_text(text: &str) -> String {
     text.replace('$', "$$")
@@ -163,6 +173,15 @@ mod tests {
             BadPolicies::Twice("c3")
         );
         assert!("".parse::<Policies>().is_err());
+    }
+
+    #[test]
+    fn labels_of_the_simulator_are_understood() {
+        let name = |label| labelled(label).map(Policy::name);
+        assert_eq!(name("onnx:model=default"), Some("learned"));
+        assert_eq!(name("least_request:choices=all"), Some("least_request_all"));
+        assert_eq!(name("c3:error_factor=100"), Some("c3_with_errors"));
+        assert_eq!(name("oracle"), None);
     }
 
     #[test]

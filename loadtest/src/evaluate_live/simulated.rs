@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::compare::Comparison;
 use crate::faults::Phase;
-use crate::policy::find;
-use crate::statistics::spearman;
+use crate::policy::{find, labelled};
+use crate::statistics::{median, spearman};
 
 /// p99 in seconds by policy, of a simulated scenario like a phase of the live run.
 #[derive(Clone, Debug)]
@@ -29,8 +30,43 @@ pub(crate) struct Agreement {
     pub(crate) spearman: Option<f64>,
 }
 
+/// The part of the simulator's report that matters here.
+#[derive(Deserialize)]
+struct SimulatorReport {
+    contenders: Vec<Contender>,
+    families: Vec<Family>,
+}
+
+#[derive(Deserialize)]
+struct Contender {
+    label: String,
+}
+
+#[derive(Deserialize)]
+struct Family {
+    family: FamilyInfo,
+    /// For each contender, a run for each seed.
+    runs: Vec<Vec<Run>>,
+}
+
+#[derive(Deserialize)]
+struct FamilyInfo {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    latency: Latency,
+}
+
+#[derive(Deserialize)]
+struct Latency {
+    p99: f64,
+}
+
 impl Simulated {
-    /// Reads a JSON object of policy and p99 in seconds.
+    /// Reads a JSON object of policy and p99 in seconds, or a report of `simulator eval` with a
+    /// family `live_healthy` or `live_degraded`, as the phase is.
     ///
     /// # Errors
     /// No such file, another form, an unknown policy or a value that is no time.
@@ -41,8 +77,12 @@ impl Simulated {
     }
 
     fn parse(phase: Phase, text: &str) -> Result<Self> {
-        let p99_s: BTreeMap<String, f64> = serde_json::from_str(text)
-            .context("expected an object of policy and p99 in seconds")?;
+        let json: Value = serde_json::from_str(text).context("expected JSON")?;
+        let p99_s = match json.get("families") {
+            Some(_) => of_report(phase, json)?,
+            None => serde_json::from_value(json)
+                .context("expected an object of policy and p99 in seconds")?,
+        };
         for (policy, p99_s) in &p99_s {
             find(policy)?;
             if !p99_s.is_finite() || *p99_s < 0.0 {
@@ -70,6 +110,24 @@ impl Simulated {
             spearman: spearman(&pairs),
         }
     }
+}
+
+/// Medians over the seeds of the phase's family; contenders that have no live counterpart are left
+/// out.
+fn of_report(phase: Phase, json: Value) -> Result<BTreeMap<String, f64>> {
+    let report: SimulatorReport =
+        serde_json::from_value(json).context("expected a report of the simulator")?;
+    let name = format!("live_{}", phase.name());
+    let mut families = report.families.into_iter();
+    let family = families.find(|family| family.family.name == name);
+    let family = family.with_context(|| format!("families: none is called {name}"))?;
+    let runs = report.contenders.iter().zip(&family.runs);
+    let p99 = |(contender, runs): (&Contender, &Vec<Run>)| {
+        let policy = labelled(&contender.label)?;
+        let p99: Vec<f64> = runs.iter().map(|run| run.latency.p99).collect();
+        Some((policy.name().to_owned(), median(&p99)?))
+    };
+    Ok(runs.filter_map(p99).collect())
 }
 
 #[cfg(test)]
@@ -101,6 +159,31 @@ mod tests {
     }
 
     #[test]
+    fn a_report_of_the_simulator_gives_the_medians_of_the_phases_family() {
+        let run = |p99: f64| serde_json::json!({ "latency": { "p50": 0.01, "p99": p99 } });
+        let report = serde_json::json!({
+            "format": 1,
+            "contenders": [
+                { "label": "onnx:model=default" }, { "label": "oracle" },
+                { "label": "c3" }, { "label": "random" },
+            ],
+            "families": [{
+                "family": { "name": "live_degraded" },
+                "runs": [
+                    [run(0.2), run(0.1), run(0.3)], [run(0.0), run(0.0), run(0.0)],
+                    [run(0.1), run(0.1), run(9.0)], [run(1.0), run(1.0), run(1.0)],
+                ],
+            }],
+        });
+        let agreed = agreement(&report.to_string());
+        // Live: learned, c3, random; simulated: c3, learned, random.
+        assert_eq!(agreed.policies, 3);
+        assert!(agreed.spearman.is_some_and(|rho| (rho - 0.5).abs() < 1e-9));
+        let error = Simulated::parse(Phase::Healthy, &report.to_string()).unwrap_err();
+        assert!(error.to_string().contains("live_healthy"), "{error}");
+    }
+
+    #[test]
     fn two_policies_make_no_ranking() {
         let few = agreement(r#"{"random": 9.0, "c3": 0.1}"#);
         assert_eq!((few.policies, few.spearman), (2, None));
@@ -109,6 +192,8 @@ mod tests {
     #[test]
     fn another_form_is_refused_with_what_is_wrong() {
         for (text, part) in [
+            ("{", "expected JSON"),
+            (r#"{"families": []}"#, "report of the simulator"),
             ("[1]", "expected an object"),
             (r#"{"c3": "fast"}"#, "expected an object"),
             (r#"{"best": 1}"#, "best"),

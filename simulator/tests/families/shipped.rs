@@ -32,7 +32,7 @@ fn every_file_loads_and_names_are_unique() {
     names.dedup();
 
     assert_eq!(names.len(), count);
-    assert_eq!(count, 14 + 12 + 16 + 1);
+    assert_eq!(count, 14 + 12 + 16 + 2 + 1);
 }
 
 #[test]
