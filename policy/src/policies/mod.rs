@@ -18,10 +18,12 @@ mod prequal_probing;
 mod ring_hash;
 mod config;
 mod onnx;
+mod explain;
 
 pub use candidates::Candidates;
 pub use choices::Choices;
 pub use config::{PolicyConfig, build};
+pub use explain::Explanation;
 pub use least_request::LoadSource;
 pub use onnx::{Onnx, OnnxSettings, Scoring};
 pub use peak_ewma::peak_ewma_cost;

@@ -2,8 +2,9 @@
 
 use super::MINIMAL;
 use crate::config::{
-    AccessLog, Choices, Config, Discovery, HealthCheck, Listener, LoadSource, ModelRuntime,
-    OnnxPolicy, OutlierDetection, Policy, Probe, Scoring, changed_boot_key, parse,
+    AccessLog, Choices, Config, DecisionFormat, DecisionLog, Discovery, HealthCheck, Listener,
+    LoadSource, ModelRuntime, OnnxPolicy, OutlierDetection, Policy, Probe, Scoring,
+    changed_boot_key, parse,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -206,6 +207,32 @@ fn switches_and_other_forms_are_understood() {
     };
     assert_eq!(log("off"), AccessLog::Off);
     assert_eq!(log("{ file: a.log }"), AccessLog::File("a.log".into()));
+}
+
+#[test]
+fn the_decision_log_is_off_unless_it_has_a_folder() {
+    let log = |form: &str| {
+        config(&format!("decision_log: {form}\n{MINIMAL}"))
+            .runtime
+            .decision_log
+    };
+    assert_eq!(config(MINIMAL).runtime.decision_log, None);
+    assert_eq!(log("off"), None);
+    assert_eq!(log("{ folder: d }"), Some(DecisionLog::new("d")));
+    let all = log(
+        "{ folder: d, format: jsonl, sample_percent: 0.5, max_file_size: 1MiB, max_files: 2, max_file_age: 1m, queue: 7, keep: 0 }",
+    );
+    let expected = DecisionLog {
+        folder: PathBuf::from("d"),
+        format: DecisionFormat::Jsonl,
+        sample: 0.005,
+        max_file_size: 1 << 20,
+        max_files: 2,
+        max_file_age: Duration::from_secs(60),
+        queue: 7,
+        keep: 0,
+    };
+    assert_eq!(all, Some(expected));
 }
 
 #[test]
