@@ -73,7 +73,10 @@ fn row(line: &str) -> Option<Row> {
     let [key, _default, range, _meaning] = columns.as_slice() else {
         return None;
     };
-    let high = range.split(" to ").nth(1).map(|high| high.parse().unwrap());
+    let high = range
+        .split(" to ")
+        .nth(1)
+        .map(|high| high.parse().expect("a range of numbers"));
     Some(Row {
         key: key.trim_matches('`').to_owned(),
         range: high.map(|high| ((*range).to_owned(), high)),
