@@ -270,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn vector_code_gives_the_bits_of_plain_code() {
+        let uneven = |i: usize| (i * 7919 % 1000) as f32 * 0.001 - 0.5;
+        for outputs in [1, 7, 16, 24, 32, 45] {
+            let (inputs, rows) = (19, 5);
+            let weights: Vec<f32> = (0..inputs * outputs).map(uneven).collect();
+            let input: Vec<f32> = (7..7 + inputs * rows).map(uneven).collect();
+            let dense = Dense::new(&weights, inputs, outputs);
+            let (mut plain, mut vector) = (vec![0.1; rows * outputs], vec![0.1; rows * outputs]);
+            dense.add_to(&input, &mut plain);
+            crate::vector::vectorized(
+                #[inline(always)]
+                || dense.add_to(&input, &mut vector),
+            );
+            assert_eq!(vector, plain, "{outputs} columns");
+        }
+    }
+
+    #[test]
     fn dot_takes_in_the_rest_behind_the_last_eight() {
         let a: Vec<f32> = (0..19).map(|i| i as f32).collect();
         let expected: f32 = (0..19).map(|i| (i * i) as f32).sum();
