@@ -167,11 +167,15 @@ impl Report {
         format!(
             "Seed {seed}, {rounds} rounds, {rate_per_s} requests/s, blocks of {block_s} s of which \
              {warm_up_s} s are warm-up. Processors busy {:.0} % in the median block, {:.0} % at \
-             most; requests sent late by {:.2} ms (median of the blocks' p99), {:.2} ms at most.{learned}",
+             most; requests sent late by {:.2} ms (median of the blocks' p99), {:.2} ms at most, \
+             above {:.0} ms in {} of {} blocks.{learned}",
             validity.busy_median * 100.0,
             validity.busy_max * 100.0,
             validity.lateness_p99_median_ms,
             validity.lateness_p99_max_ms,
+            validity.lateness_limit_ms,
+            validity.late_blocks,
+            self.blocks.len(),
         )
     }
 

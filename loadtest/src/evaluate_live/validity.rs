@@ -23,6 +23,8 @@ pub(crate) struct Validity {
     pub(crate) lateness_p99_max_ms: f64,
     /// Above this median the run claims nothing.
     pub(crate) lateness_limit_ms: f64,
+    /// Blocks above that limit: each a moment in which the machine stood still, whatever the policy.
+    pub(crate) late_blocks: usize,
 }
 
 impl Validity {
@@ -38,6 +40,10 @@ impl Validity {
             lateness_p99_median_ms: median(&lateness).unwrap_or_default(),
             lateness_p99_max_ms: max(&lateness),
             lateness_limit_ms: LATENESS_LIMIT_MS,
+            late_blocks: lateness
+                .iter()
+                .filter(|late| **late > LATENESS_LIMIT_MS)
+                .count(),
         }
     }
 
@@ -87,6 +93,15 @@ mod tests {
             None,
             "one busy block does not"
         );
+    }
+
+    #[test]
+    fn late_blocks_are_counted() {
+        let blocks = [9.0, 11.0, 300.0].map(|lateness_p99_ms| Measured {
+            lateness_p99_ms,
+            ..block(0, Phase::Healthy, "learned", 100.0)
+        });
+        assert_eq!(Validity::of(&blocks, 0.7).late_blocks, 2);
     }
 
     #[test]
