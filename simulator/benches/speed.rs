@@ -3,7 +3,7 @@
 
 use lb_policy::{
     model::{Scorer, compile_native},
-    policies::{Choices, Onnx, OnnxSettings, Policy, PolicyConfig, build},
+    policies::{Choices, LoadSource, Onnx, OnnxSettings, Policy, PolicyConfig, build},
 };
 use lb_simulator::{
     scenario::{
@@ -34,12 +34,14 @@ fn main() {
     let full = || {
         build(&PolicyConfig::LeastRequest {
             choices: Choices::All,
+            load: LoadSource::Own,
+            error_factor: 0.0,
         })
     };
-    let peak_ewma = || build(&PolicyConfig::PeakEwma);
+    let peak_ewma = || build(&PolicyConfig::PEAK_EWMA);
     let onnx = || -> Box<dyn Policy> {
         let settings = OnnxSettings::default();
-        let fallback = build(&PolicyConfig::PeakEwma);
+        let fallback = build(&PolicyConfig::PEAK_EWMA);
         Box::new(Onnx::new(Arc::clone(&model), settings, fallback))
     };
     measure("least_request of 2", 400_000, &least_request);

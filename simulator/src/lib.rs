@@ -19,3 +19,6 @@ mod oracle;
 mod balancer;
 mod tally;
 pub mod simulation;
+pub mod contender;
+pub mod evaluation;
+pub mod report;

@@ -1,4 +1,5 @@
 //! The loops over floats, written so that the compiler turns them into vector instructions.
+//! All are inlined into [`crate::vector::vectorized`], or they would stay at the oldest ones.
 
 /// A weight matrix of a dense layer, cut into panels of columns. Within a panel one row of
 /// weights is contiguous and the sums of all columns stay in registers.
@@ -13,6 +14,7 @@ pub(super) struct Dense {
 #[derive(Debug)]
 enum Panel {
     Wide(Vec<[f32; 32]>),
+    Middle(Vec<[f32; 24]>),
     Half(Vec<[f32; 16]>),
     Narrow(Vec<[f32; 8]>),
     /// A single column, summed along the inputs instead.
@@ -42,15 +44,31 @@ impl Dense {
         self.outputs
     }
 
-    /// Adds `input · weights` to `output`, for one row.
+    /// Adds `input · weights` to `output`, for any number of rows.
+    #[inline(always)]
     pub(super) fn add_to(&self, input: &[f32], output: &mut [f32]) {
-        debug_assert_eq!((input.len(), output.len()), (self.inputs, self.outputs));
-        let mut rest = output;
+        debug_assert_eq!(
+            input.len() * self.outputs,
+            output.len() * self.inputs,
+            "as many rows out as in"
+        );
+        let mut first = 0;
         for panel in &self.panels {
-            let columns = panel.columns().min(rest.len());
-            let (columns, others) = rest.split_at_mut(columns);
-            panel.add_to(input, columns);
-            rest = others;
+            let columns = panel.columns().min(self.outputs - first);
+            // Two rows at once: the additions of one wait for each other.
+            let inputs = input.chunks(2 * self.inputs);
+            let outputs = output.chunks_mut(2 * self.outputs);
+            for (input, output) in inputs.zip(outputs) {
+                let output = &mut output[first..];
+                if input.len() == self.inputs {
+                    panel.add_to_row(input, &mut output[..columns]);
+                } else {
+                    let inputs = input.split_at(self.inputs);
+                    let (row, next_row) = output.split_at_mut(self.outputs);
+                    panel.add_to_two(inputs, &mut row[..columns], &mut next_row[..columns]);
+                }
+            }
+            first += columns;
         }
     }
 }
@@ -67,7 +85,8 @@ impl Panel {
                     .collect(),
             ),
             2..=8 => Self::Narrow(columns(weights, outputs, first)),
-            9..=31 => Self::Half(columns(weights, outputs, first)),
+            9..=16 => Self::Half(columns(weights, outputs, first)),
+            17..=24 => Self::Middle(columns(weights, outputs, first)),
             _ => Self::Wide(columns(weights, outputs, first)),
         }
     }
@@ -75,18 +94,35 @@ impl Panel {
     fn columns(&self) -> usize {
         match self {
             Self::Wide(_) => 32,
+            Self::Middle(_) => 24,
             Self::Half(_) => 16,
             Self::Narrow(_) => 8,
             Self::Single(_) => 1,
         }
     }
 
-    fn add_to(&self, input: &[f32], output: &mut [f32]) {
+    #[inline(always)]
+    fn add_to_row(&self, input: &[f32], output: &mut [f32]) {
         match self {
-            Self::Wide(weights) => add_panel(weights, input, output),
-            Self::Half(weights) => add_panel(weights, input, output),
-            Self::Narrow(weights) => add_panel(weights, input, output),
+            Self::Wide(weights) => add_row(weights, input, output),
+            Self::Middle(weights) => add_row(weights, input, output),
+            Self::Half(weights) => add_row(weights, input, output),
+            Self::Narrow(weights) => add_row(weights, input, output),
             Self::Single(weights) => output[0] += dot(weights, input),
+        }
+    }
+
+    #[inline(always)]
+    fn add_to_two(&self, inputs: (&[f32], &[f32]), first: &mut [f32], second: &mut [f32]) {
+        match self {
+            Self::Wide(weights) => add_two(weights, inputs, first, second),
+            Self::Middle(weights) => add_two(weights, inputs, first, second),
+            Self::Half(weights) => add_two(weights, inputs, first, second),
+            Self::Narrow(weights) => add_two(weights, inputs, first, second),
+            Self::Single(weights) => {
+                first[0] += dot(weights, inputs.0);
+                second[0] += dot(weights, inputs.1);
+            }
         }
     }
 }
@@ -102,28 +138,50 @@ fn columns<const W: usize>(weights: &[f32], outputs: usize, first: usize) -> Vec
     weights.chunks_exact(outputs).map(row).collect()
 }
 
-fn add_panel<const W: usize>(weights: &[[f32; W]], input: &[f32], output: &mut [f32]) {
-    if let Ok(output) = <&mut [f32; W]>::try_from(&mut *output) {
-        *output = sums(weights, input, *output);
-        return;
-    }
-    let mut padded = [0.0; W];
-    padded[..output.len()].copy_from_slice(output);
-    let padded = sums(weights, input, padded);
-    output.copy_from_slice(&padded[..output.len()]);
-}
-
-#[inline(always)] // so that the sums live in registers
-fn sums<const W: usize>(weights: &[[f32; W]], input: &[f32], mut sums: [f32; W]) -> [f32; W] {
+#[inline(always)]
+fn add_row<const W: usize>(weights: &[[f32; W]], input: &[f32], output: &mut [f32]) {
+    let mut sums = padded(output);
     for (weights, input) in weights.iter().zip(input) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += weight * input;
-        }
+        add_product(&mut sums, weights, *input);
     }
-    sums
+    output.copy_from_slice(&sums[..output.len()]);
 }
 
-/// Sums in eight lanes: a single one would wait for each addition in turn.
+/// The sums are two variables and not an array of two: so they live in registers.
+#[inline(always)]
+fn add_two<const W: usize>(
+    weights: &[[f32; W]],
+    inputs: (&[f32], &[f32]),
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let (mut first_sums, mut second_sums) = (padded(first), padded(second));
+    for ((weights, first), second) in weights.iter().zip(inputs.0).zip(inputs.1) {
+        add_product(&mut first_sums, weights, *first);
+        add_product(&mut second_sums, weights, *second);
+    }
+    first.copy_from_slice(&first_sums[..first.len()]);
+    second.copy_from_slice(&second_sums[..second.len()]);
+}
+
+#[inline(always)]
+fn add_product<const W: usize>(sums: &mut [f32; W], weights: &[f32; W], input: f32) {
+    for (sum, weight) in sums.iter_mut().zip(weights) {
+        *sum += weight * input;
+    }
+}
+
+#[inline(always)]
+fn padded<const W: usize>(values: &[f32]) -> [f32; W] {
+    <[f32; W]>::try_from(values).unwrap_or_else(|_| {
+        let mut padded = [0.0; W];
+        padded[..values.len()].copy_from_slice(values);
+        padded
+    })
+}
+
+/// Sums in eight lanes, then by halves: a single sum would wait for each addition in turn.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_lanes, a_rest) = a.as_chunks::<8>();
     let (b_lanes, b_rest) = b.as_chunks::<8>();
@@ -134,10 +192,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest
 }
 
 /// max(x, 0) that keeps NaN, so that a broken model shows.
+#[inline(always)]
 pub(super) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
@@ -148,6 +208,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 }
 
 /// Applies `f` to one row; an operand of a single float goes with every column.
+#[inline(always)]
 pub(super) fn zip_row(f: impl Fn(f32, f32) -> f32, left: &[f32], right: &[f32], out: &mut [f32]) {
     match (left, right) {
         ([left], [right]) => out.fill(f(*left, *right)),
@@ -184,6 +245,9 @@ mod tests {
             let input = [1.0, -2.0, 0.5, 3.0, -1.0];
             let mut output = vec![1.0; outputs];
             Dense::new(&weights, inputs, outputs).add_to(&input, &mut output);
+            let rows = input.repeat(5);
+            let mut outputs_of_rows = vec![1.0; 5 * outputs];
+            Dense::new(&weights, inputs, outputs).add_to(&rows, &mut outputs_of_rows);
             let expected: Vec<f32> = (0..outputs)
                 .map(|j| {
                     1.0 + input
@@ -197,6 +261,29 @@ mod tests {
                 output, expected,
                 "{outputs} columns; small integers and halves are exact"
             );
+            assert_eq!(
+                outputs_of_rows,
+                expected.repeat(5),
+                "a row is like any other"
+            );
+        }
+    }
+
+    #[test]
+    fn vector_code_gives_the_bits_of_plain_code() {
+        let uneven = |i: usize| (i * 7919 % 1000) as f32 * 0.001 - 0.5;
+        for outputs in [1, 7, 16, 24, 32, 45] {
+            let (inputs, rows) = (19, 5);
+            let weights: Vec<f32> = (0..inputs * outputs).map(uneven).collect();
+            let input: Vec<f32> = (7..7 + inputs * rows).map(uneven).collect();
+            let dense = Dense::new(&weights, inputs, outputs);
+            let (mut plain, mut vector) = (vec![0.1; rows * outputs], vec![0.1; rows * outputs]);
+            dense.add_to(&input, &mut plain);
+            crate::vector::vectorized(
+                #[inline(always)]
+                || dense.add_to(&input, &mut vector),
+            );
+            assert_eq!(vector, plain, "{outputs} columns");
         }
     }
 
