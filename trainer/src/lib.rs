@@ -1,2 +1,14 @@
 //! Trains models: gathers decisions in simulation, fits a network to what they truly cost,
-//! chooses by closed-loop validation and exports.
+//! chooses by closed-loop validation and exports. Also fits to logged decisions.
+//!
+//! The modules are declared in reading order, and each one imports only modules declared above
+//! it.
+
+pub mod settings;
+pub mod seeds;
+pub mod source;
+pub mod weights;
+pub mod dataset;
+pub mod adam;
+pub mod forward;
+pub mod fit;
