@@ -88,6 +88,22 @@ impl Dataset {
         self.ends.extend(other.ends.iter().map(|end| before + end));
     }
 
+    /// Removes the first `count` decisions, or all when there are no more.
+    pub fn remove_first(&mut self, count: usize) {
+        let Some(last) = count.min(self.len()).checked_sub(1) else {
+            return;
+        };
+        let rows = self.ends[last];
+        self.rows.drain(..rows * FEATURES);
+        self.targets.drain(..rows);
+        self.weights.drain(..rows);
+        self.contexts.drain(..(last + 1) * CONTEXT);
+        self.ends.drain(..=last);
+        for end in &mut self.ends {
+            *end -= rows;
+        }
+    }
+
     fn range(&self, index: usize) -> Range<usize> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         start..self.ends[index]
@@ -165,6 +181,19 @@ mod tests {
         assert_eq!(sizes, [2, 5, 1, 3]);
         assert_eq!(data.decision(3).rows, vec![1.0; 3 * FEATURES]);
         assert_eq!(data.decision(3).context, [-1.0; CONTEXT]);
+    }
+
+    #[test]
+    fn removing_the_first_decisions_leaves_the_others_as_they_were() {
+        let mut data = of_sizes(&[2, 5, 3]);
+        data.remove_first(0);
+        assert_eq!(data, of_sizes(&[2, 5, 3]));
+        data.remove_first(2);
+        assert_eq!(data.len(), 1);
+        assert_eq!(data.decision(0).rows, vec![2.0; 3 * FEATURES]);
+        assert_eq!(data.decision(0).context, [-2.0; CONTEXT]);
+        data.remove_first(9);
+        assert_eq!(data, Dataset::default());
     }
 
     #[test]

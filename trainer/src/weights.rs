@@ -2,11 +2,14 @@
 //! as they are kept in `weights.json` beside an exported model.
 
 use anyhow::{Context as _, ensure};
-use lb_authoring::{default_model, study::StudyNet};
-use lb_policy::features::{CONTEXT, FEATURES, schema_id};
+use lb_authoring::{default_model, export::Export, study::StudyNet};
+use lb_policy::{
+    features::{CONTEXT, FEATURES, schema_id},
+    model::{Scorer, compile_native},
+};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use serde::{Deserialize, Serialize};
-use std::{fs, ops::Range, path::Path};
+use std::{fs, ops::Range, path::Path, sync::Arc};
 
 /// File of the weights beside a model; fitting goes on from it.
 pub const WEIGHTS_FILE: &str = "weights.json";
@@ -188,6 +191,16 @@ impl Weights {
             linear: part(Part::Linear),
             bias: self.part(Part::Bias)[0],
         }
+    }
+
+    /// The network as the proxy scores with it.
+    ///
+    /// # Errors
+    /// When the native runtime does not take it.
+    pub fn scorer(&self) -> anyhow::Result<Arc<dyn Scorer>> {
+        let bytes = Export::new("training", 1, "in training").model(&self.network());
+        let scorer = compile_native(&bytes).context("the native runtime refuses the network")?;
+        Ok(Arc::from(scorer))
     }
 
     fn zero(first: usize, second: usize) -> Self {
