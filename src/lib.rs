@@ -10,6 +10,7 @@ pub mod filter;
 pub mod discovery;
 pub mod health;
 pub mod upstream;
+pub mod decision_log;
 pub mod balance;
 pub mod topology;
 

@@ -9,6 +9,7 @@ use crate::{
         BuildError, Control, ControlMetrics, Foundation, Lifecycle, Loader, Order, RegistryMetrics,
         ReloadMetrics, Reloader, ShutdownOnSignal, SourceBook, Start, build,
     },
+    decision_log::DecisionLog,
     proxy::{AccessLog, EdgeProxy, Limited, OpenConnections, ProxyMetrics},
     topology::SharedTopology,
     upstream::{MemberTable, UpstreamMetrics},
@@ -210,6 +211,7 @@ struct Parts {
     lifecycle: Arc<Lifecycle>,
     connections: OpenConnections,
     access_log: AccessLog,
+    decision_log: DecisionLog,
     proxy_metrics: ProxyMetrics,
     registry: Registry,
     clock: Clock,
@@ -218,7 +220,8 @@ struct Parts {
 impl Parts {
     fn assemble(path: &Path, config: Config, models: &ModelBook) -> Result<Self, StartError> {
         let registry = Registry::new();
-        let (foundation, metrics) = foundation(&registry).map_err(anyhow::Error::from)?;
+        let (foundation, metrics) = foundation(&registry)?;
+        let decision_log = foundation.decision_log.clone();
         let access_log = AccessLog::start(&registry)?;
         let file = config.source.clone();
         let config = Arc::new(config);
@@ -242,6 +245,7 @@ impl Parts {
         let lifecycle = Arc::new(Lifecycle::new(
             connections.clone(),
             access_log.clone(),
+            decision_log.clone(),
             config.boot.upgrade.pid_file.clone(),
         ));
         Ok(Self {
@@ -252,6 +256,7 @@ impl Parts {
             lifecycle,
             connections,
             access_log,
+            decision_log,
             proxy_metrics,
             registry,
             clock,
@@ -313,6 +318,7 @@ impl Parts {
             reloader: Arc::clone(&self.reloader),
             requests,
             lifecycle: Arc::clone(&self.lifecycle),
+            decision_log: self.decision_log.clone(),
             registry: self.registry.clone(),
         };
         log::info!("listening kind=admin address={address}");
@@ -363,13 +369,14 @@ impl Parts {
     }
 }
 
-fn foundation(registry: &Registry) -> prometheus::Result<(Foundation, ReloadMetrics)> {
+fn foundation(registry: &Registry) -> anyhow::Result<(Foundation, ReloadMetrics)> {
     registry.register(Box::new(ProcessCollector::for_self()))?;
     let foundation = Foundation {
         clock: Clock::start(),
         table: Arc::new(MemberTable::new(UpstreamMetrics::new(registry)?)),
         sources: Arc::new(SourceBook::default()),
         balance_metrics: BalanceMetrics::new(registry)?,
+        decision_log: DecisionLog::start(registry)?,
     };
     let metrics = ReloadMetrics {
         proxy: ProxyMetrics::new(registry)?,

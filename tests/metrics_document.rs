@@ -4,6 +4,7 @@
 use ai_loadbalancer::{
     balance::BalanceMetrics,
     control::{ControlMetrics, RegistryMetrics},
+    decision_log::DecisionLogMetrics,
     proxy::{AccessLog, ProxyMetrics},
     upstream::UpstreamMetrics,
 };
@@ -107,6 +108,10 @@ fn sections() -> Vec<Section> {
         section(
             "Access log",
             AccessLog::start(registry).expect(free).families(),
+        ),
+        section(
+            "Decision log",
+            DecisionLogMetrics::new(registry).expect(free).families(),
         ),
         section("Process", vec![Box::new(process)]),
     ]

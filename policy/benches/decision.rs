@@ -66,6 +66,8 @@ impl World {
             in_flight: Some((turn % 5) as f32),
             utilization: Some(0.5),
             latency: Some(latency),
+            requests_per_second: Some(100.0),
+            errors_per_second: Some(1.0),
         };
         let outcome = if turn.is_multiple_of(101) {
             Outcome::ServerError
@@ -92,7 +94,7 @@ fn decisions(criterion: &mut Criterion) {
             onnx(&default_model::network().expect("the table has its features")),
         ),
         ("onnx_study_32_24", onnx(&study_net(1, 32, 24))),
-        ("peak_ewma", build(&PolicyConfig::PeakEwma)),
+        ("peak_ewma", build(&PolicyConfig::PEAK_EWMA)),
         ("least_request", build(&PolicyConfig::LEAST_REQUEST)),
         ("round_robin", build(&PolicyConfig::RoundRobin)),
     ];
@@ -126,7 +128,7 @@ fn decide(policy: &dyn Policy, world: &World, scratch: &mut Scratch) -> usize {
 fn onnx(network: &dyn Network) -> Box<dyn Policy> {
     let model = Export::new("bench", 1, "made for a benchmark").model(network);
     let scorer: Arc<dyn Scorer> = Arc::from(compile_native(&model).expect("a model of our own"));
-    let fallback = build(&PolicyConfig::PeakEwma);
+    let fallback = build(&PolicyConfig::PEAK_EWMA);
     Box::new(Onnx::new(scorer, OnnxSettings::default(), fallback))
 }
 

@@ -7,8 +7,8 @@ mod linear;
 use lb_policy::{
     endpoint::EndpointId,
     policies::{
-        Candidates, Choices, Decision, Onnx, OnnxSettings, Policy, PolicyConfig, Scoring, Scratch,
-        build,
+        Candidates, Choices, Decision, LoadSource, Onnx, OnnxSettings, Policy, PolicyConfig,
+        ProbeAnswer, Scoring, Scratch, build,
     },
     request::{Class, Outcome, Request},
     telemetry::{ClusterStats, EndpointStats, LoadReport},
@@ -57,7 +57,7 @@ fn all() -> Vec<Box<dyn Policy>> {
             exploration: 0.1,
             ..OnnxSettings::default()
         };
-        let fallback = build(&PolicyConfig::PeakEwma);
+        let fallback = build(&PolicyConfig::PEAK_EWMA);
         Box::new(Onnx::new(Arc::new(PeakEwmaScorer), settings, fallback))
     };
     vec![
@@ -66,9 +66,14 @@ fn all() -> Vec<Box<dyn Policy>> {
         build(&PolicyConfig::LEAST_REQUEST),
         build(&PolicyConfig::LeastRequest {
             choices: Choices::All,
+            load: LoadSource::Reported,
+            error_factor: 20.0,
         }),
-        build(&PolicyConfig::PeakEwma),
+        build(&PolicyConfig::PEAK_EWMA),
         build(&PolicyConfig::PREQUAL),
+        build(&PolicyConfig::PREQUAL_PROBING),
+        build(&PolicyConfig::ClientSideWeightedRoundRobin),
+        build(&PolicyConfig::ShortestExpectedDelay),
         build(&PolicyConfig::C3),
         build(&PolicyConfig::RingHash),
         onnx(Scoring::PerRequest),
@@ -96,6 +101,8 @@ fn work(
         in_flight: Some(2.0),
         utilization: Some(0.5),
         latency: Some(Duration::from_millis(3)),
+        requests_per_second: Some(100.0),
+        errors_per_second: Some(1.0),
     };
     for i in 0..count {
         let now = Timestamp::from_nanos(i * 10_000);
@@ -118,6 +125,13 @@ fn work(
         let mut in_flight = endpoint.start(cluster, Class::default(), now);
         in_flight.respond(Outcome::Success, now + Duration::from_millis(3));
         endpoint.record_report(&report, now);
+        if let Some(probing) = policy.probing() {
+            let answer = ProbeAnswer {
+                in_flight: (i % 5) as f32,
+                latency_seconds: 0.003,
+            };
+            probing.record_probe(endpoint, answer, now);
+        }
         in_flight.finish(Outcome::Success, now + Duration::from_millis(4));
     }
 }
@@ -129,7 +143,10 @@ fn no_policy_allocates_after_warm_up() {
             let candidates = candidates(count);
             let cluster = Arc::new(ClusterStats::new());
             let mut scratch = Scratch::from_seed(3);
-            policy.refresh(&candidates, &cluster, Timestamp::ZERO, &mut scratch);
+            work(&*policy, &candidates, &cluster, &mut scratch, 100);
+            // Late enough for reports to be taken for weights, and in time for fresh scores.
+            let settled = Timestamp::ZERO + Duration::from_secs(11);
+            policy.refresh(&candidates, &cluster, settled, &mut scratch);
             work(&*policy, &candidates, &cluster, &mut scratch, 20);
             let before = allocations();
             work(&*policy, &candidates, &cluster, &mut scratch, 1000);

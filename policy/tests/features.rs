@@ -145,6 +145,7 @@ fn reported_load_shows_with_own_sends_since_and_its_age() {
         in_flight: Some(6.0),
         utilization: Some(0.75),
         latency: Some(Duration::from_millis(200)),
+        ..LoadReport::default()
     };
     endpoints[0].record_report(&report, seconds(1.0));
     endpoints[0].record_registry(&report, seconds(0.5));

@@ -8,7 +8,7 @@ use lb_policy::{
         Candidates, Decision, FallbackReason, Onnx, OnnxSettings, Pick, PickKind, Policy,
         PolicyConfig, Scoring, Scratch, build,
     },
-    request::{Class, Request},
+    request::{Class, Outcome, Request},
     telemetry::{ClusterStats, EndpointStats, InFlight},
     time::Timestamp,
 };
@@ -51,7 +51,7 @@ struct Bench {
 
 impl Bench {
     fn new(model: Result<Vec<f32>, &'static str>, settings: OnnxSettings) -> Self {
-        let fallback = build(&PolicyConfig::PeakEwma);
+        let fallback = build(&PolicyConfig::PEAK_EWMA);
         let endpoints: Vec<_> = (0..8).map(endpoint).collect();
         Self {
             policy: Onnx::new(Arc::new(Fixed(model)), settings, fallback),
@@ -150,9 +150,10 @@ fn the_lowest_cost_is_chosen_for_sure_without_exploration() {
 }
 
 #[test]
-fn exploration_is_even_and_its_propensity_is_told() {
+fn exploration_of_any_range_is_even_and_its_propensity_is_told() {
     let settings = OnnxSettings {
         exploration: 0.2,
+        exploration_range: f32::INFINITY,
         ..OnnxSettings::default()
     };
     let mut bench = Bench::new(Ok(rising()), settings);
@@ -171,6 +172,96 @@ fn exploration_is_even_and_its_propensity_is_told() {
         explored.iter().all(|count| (130..270).contains(count)),
         "{explored:?}"
     );
+}
+
+/// Chi-square statistic of counts that should be equal.
+fn chi_square(counts: &[u32]) -> f64 {
+    let mean = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
+    let part = |count: &u32| (f64::from(*count) - mean).powi(2) / mean;
+    counts.iter().map(part).sum()
+}
+
+#[test]
+fn exploration_stays_among_candidates_up_to_three_times_as_costly() {
+    let settings = OnnxSettings {
+        exploration: 0.5,
+        ..OnnxSettings::default()
+    };
+    let three = 3f32.ln();
+    let costs = vec![2.0, 0.0, three - 0.01, 0.5, three + 0.01, 9.0, -0.0, 49.0];
+    let mut bench = Bench::new(Ok(costs), settings);
+    let (mut explored, mut chosen) = ([0u32; 8], [0u32; 8]);
+    for _ in 0..16_000 {
+        let pick = bench.pick();
+        let best = if pick.index == 6 { 0.5 } else { 0.0 };
+        assert!((pick.propensity - (0.125 + best)).abs() < 1e-6, "{pick:?}");
+        let counts = match pick.kind {
+            PickKind::Explored => &mut explored,
+            _ => &mut chosen,
+        };
+        counts[pick.index] += 1;
+    }
+    let near: Vec<u32> = [1, 2, 3, 6].map(|index| explored[index]).to_vec();
+    assert_eq!(explored.iter().sum::<u32>(), near.iter().sum::<u32>());
+    assert_eq!(chosen.iter().sum::<u32>(), chosen[6], "-0.0 is the lowest");
+    // With 3 degrees of freedom 16.3 is exceeded by one in a thousand.
+    assert!(chi_square(&near) < 16.3, "{explored:?}");
+}
+
+#[test]
+fn exploration_spares_endpoints_over_their_cap() {
+    let settings = OnnxSettings {
+        exploration: 1.0,
+        ..OnnxSettings::default()
+    };
+    let mut bench = Bench::new(Ok(vec![0.0; 8]), settings);
+    let _in_flight: Vec<_> = (0..40).map(|i| bench.send(i % 40 / 35)).collect();
+    for _ in 0..1000 {
+        let pick = bench.pick();
+        assert_ne!(pick.index, 0, "it has 35 of 40 recent requests");
+        assert!((pick.propensity - 1.0 / 7.0).abs() < 1e-6, "{pick:?}");
+    }
+}
+
+impl Bench {
+    /// Ends requests until the cluster's error rate is past `rate`.
+    fn end_until(&self, outcome: Outcome, is_past: impl Fn(f32) -> bool) {
+        for index in 0..10_000 {
+            if is_past(self.cluster.error_rate()) {
+                return;
+            }
+            self.send(index % 8).finish(outcome, self.now);
+        }
+        panic!("an error rate of {} stays", self.cluster.error_rate());
+    }
+}
+
+#[test]
+fn in_a_saturated_cluster_the_fallback_chooses_until_errors_are_few() {
+    for settings in [greedy(), by_interval()] {
+        let mut bench = Bench::new(Ok(rising()), settings);
+        bench.refresh();
+        bench.end_until(Outcome::ServerError, |rate| rate > 0.09);
+        assert_eq!(bench.pick().kind, PickKind::Policy);
+        bench.end_until(Outcome::ServerError, |rate| rate > 0.1);
+        let saturated = PickKind::Fallback(FallbackReason::Saturated);
+        assert_eq!(bench.pick().kind, saturated);
+        bench.end_until(Outcome::Success, |rate| rate < 0.06);
+        assert_eq!(bench.pick().kind, saturated);
+        bench.end_until(Outcome::Success, |rate| rate < 0.05);
+        assert_ne!(bench.pick().kind, saturated);
+    }
+}
+
+#[test]
+fn saturation_can_be_switched_off() {
+    let settings = OnnxSettings {
+        saturation_errors: 1.0,
+        ..greedy()
+    };
+    let mut bench = Bench::new(Ok(rising()), settings);
+    bench.end_until(Outcome::Timeout, |rate| rate > 0.99);
+    assert_eq!(bench.pick().kind, PickKind::Policy);
 }
 
 #[test]
@@ -262,6 +353,8 @@ fn settings_out_of_range_are_brought_into_it() {
     let settings = OnnxSettings {
         share_cap: f32::NAN,
         exploration: f32::NAN,
+        exploration_range: f32::NAN,
+        saturation_errors: f32::NAN,
         ..OnnxSettings::default()
     };
     let mut bench = Bench::new(Ok(rising()), settings);

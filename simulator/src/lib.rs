@@ -6,6 +6,19 @@
 //! it.
 
 pub mod scenario;
+pub mod family;
 pub mod observer;
 pub mod outcome;
+mod clock;
+mod chance;
+mod arrivals;
+mod agenda;
+mod open_requests;
+mod server;
+mod oracle;
+mod balancer;
+mod tally;
 pub mod simulation;
+pub mod contender;
+pub mod evaluation;
+pub mod report;

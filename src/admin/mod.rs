@@ -2,14 +2,17 @@
 //! a token.
 
 mod auth;
+mod decisions;
 mod page;
 mod view;
 
 use crate::{
     control::{Lifecycle, ReloadRequest, Reloader},
+    decision_log::DecisionLog,
     topology::SharedTopology,
 };
 use async_trait::async_trait;
+use decisions::{DecisionView, Query};
 use http::{Method, Response, StatusCode, header};
 use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 use prometheus::{Encoder, Registry, TextEncoder};
@@ -31,6 +34,8 @@ pub struct Admin {
     pub requests: mpsc::Sender<ReloadRequest>,
     /// Whether the process is ready.
     pub lifecycle: Arc<Lifecycle>,
+    /// The latest decisions.
+    pub decision_log: DecisionLog,
     /// All metrics.
     pub registry: Registry,
 }
@@ -46,9 +51,10 @@ impl ServeHttp for Admin {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         let request = session.req_header();
         let (method, path) = (request.method.clone(), request.uri.path().to_owned());
+        let query = request.uri.query().unwrap_or_default().to_owned();
         let token = request.headers.get(header::AUTHORIZATION).cloned();
         match (method, path.as_str()) {
-            (Method::GET | Method::HEAD, path) => self.read(path),
+            (Method::GET | Method::HEAD, path) => self.read(path, &query),
             (Method::POST, "/reload" | "/reopen_logs") => match self.authorize(token.as_ref()) {
                 Ok(()) => self.order(&path).await,
                 Err(status) => reply(status, JSON, auth::explain(status)),
@@ -62,7 +68,7 @@ impl ServeHttp for Admin {
 }
 
 impl Admin {
-    fn read(&self, path: &str) -> Response<Vec<u8>> {
+    fn read(&self, path: &str, query: &str) -> Response<Vec<u8>> {
         match path {
             "/" => reply(StatusCode::OK, "text/html; charset=utf-8", page::PAGE),
             "/live" => reply(StatusCode::OK, TEXT, "live\n"),
@@ -72,8 +78,28 @@ impl Admin {
             "/config_dump" => json(&**self.topology.load().config()),
             "/clusters" => json(&view::clusters(&self.topology.load())),
             "/policy" => json(&view::policy(&self.topology.load(), self.reloader.status())),
+            "/policy/decisions" => self.decisions(query),
             "/reload" | "/reopen_logs" => reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n"),
             _ => reply(StatusCode::NOT_FOUND, TEXT, page::PATHS),
+        }
+    }
+
+    fn decisions(&self, query: &str) -> Response<Vec<u8>> {
+        let query = match Query::parse(query) {
+            Ok(query) => query,
+            Err(problem) => return error(StatusCode::BAD_REQUEST, &problem),
+        };
+        let records = self
+            .decision_log
+            .recent(query.count, query.cluster.as_deref());
+        let views: Vec<_> = records
+            .iter()
+            .map(|record| DecisionView::of(record))
+            .collect();
+        if query.is_text {
+            reply(StatusCode::OK, TEXT, decisions::text(&views))
+        } else {
+            json(&views)
         }
     }
 

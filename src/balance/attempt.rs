@@ -3,9 +3,10 @@
 
 use crate::{
     clock::Clock,
+    decision_log::Entry,
     upstream::{Cluster, Member},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use lb_policy::{
     request::{Class, Outcome},
     telemetry::{InFlight, LoadReport},
@@ -25,6 +26,8 @@ pub struct Attempt {
     response_was_error: bool,
     /// `None` once the attempt is over.
     in_flight: Option<InFlight>,
+    /// In the decision log, where the decision was sampled.
+    entry: Option<Entry>,
 }
 
 impl Attempt {
@@ -44,6 +47,20 @@ impl Attempt {
             responded: false,
             response_was_error: false,
             in_flight,
+            entry: None,
+        }
+    }
+
+    /// The same attempt, with its decision's entry in the decision log.
+    pub(super) fn logged(mut self, entry: Option<Entry>) -> Self {
+        self.entry = entry;
+        self
+    }
+
+    /// Tells the decision log which request it is, and which attempt of it, from 1.
+    pub fn identify(&mut self, request: &HeaderValue, attempt: u32) {
+        if let Some(entry) = &mut self.entry {
+            entry.identify(request.to_str().unwrap_or_default(), attempt);
         }
     }
 
@@ -67,6 +84,9 @@ impl Attempt {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.respond(outcome, now);
         }
+        if let Some(entry) = &mut self.entry {
+            entry.responded(status.as_u16(), latency);
+        }
         self.responded = true;
         self.response_was_error = outcome.is_error();
         self.member.metrics().responded(status, latency);
@@ -86,6 +106,9 @@ impl Attempt {
         };
         let now = self.clock.now();
         in_flight.finish(outcome, now);
+        if let Some(entry) = self.entry.take() {
+            entry.finish(outcome, now.since(self.started));
+        }
         if !self.responded && outcome.is_error() {
             self.member.metrics().failed();
         }

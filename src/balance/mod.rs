@@ -4,6 +4,7 @@
 mod attempt;
 mod metrics;
 mod models;
+mod record;
 mod warming;
 
 pub use attempt::Attempt;
@@ -13,6 +14,7 @@ pub use models::{ModelBook, ModelProblem};
 use crate::{
     clock::Clock,
     config,
+    decision_log::{DecisionLog, Entry},
     upstream::{Cluster, Member, ReadySet},
 };
 use lb_policy::{
@@ -23,6 +25,7 @@ use lb_policy::{
     time::Timestamp,
 };
 use metrics::DecisionMetrics;
+use record::Decider;
 use std::{
     cell::RefCell,
     sync::{
@@ -79,7 +82,11 @@ pub struct Balancer {
     active: Arc<AtomicU32>,
     budget: RetryBudget,
     metrics: DecisionMetrics,
+    log: DecisionLog,
 }
+
+/// A pick of one endpoint, and its entry where it was sampled for the decision log.
+type Decided = (Pick, Option<Entry>);
 
 /// Holds one place within the circuit breaker's limit.
 #[derive(Debug)]
@@ -98,6 +105,7 @@ impl Balancer {
         model: Option<Arc<Model>>,
         clock: Clock,
         metrics: &BalanceMetrics,
+        log: DecisionLog,
     ) -> Self {
         let settings = cluster.settings();
         let policy = models::build_policy(&settings.policy, model.clone());
@@ -113,6 +121,7 @@ impl Balancer {
             active: Arc::default(),
             budget,
             metrics,
+            log,
         }
     }
 
@@ -212,7 +221,7 @@ impl Balancer {
 
     fn select_from(&self, ready: &ReadySet, request: &Request) -> Result<Selection, SelectError> {
         let now = self.clock.now();
-        let pick = SCRATCH
+        let (pick, entry) = SCRATCH
             .with_borrow_mut(|scratch| self.decide(ready, request, now, scratch))
             .ok_or(SelectError::NoEndpoint)?;
         let decided = self.clock.now();
@@ -227,7 +236,7 @@ impl Balancer {
             decided,
         );
         Ok(Selection {
-            attempt,
+            attempt: attempt.logged(entry),
             pick,
             decision_time,
         })
@@ -239,39 +248,54 @@ impl Balancer {
         request: &Request,
         now: Timestamp,
         scratch: &mut Scratch,
-    ) -> Option<Pick> {
-        let cluster = self.cluster.stats();
-        let candidates = ready.candidates();
-        let pick = self.policy.pick(&mut Decision {
+    ) -> Option<Decided> {
+        let mut decision = Decision {
             request,
-            candidates,
-            cluster,
+            candidates: ready.candidates(),
+            cluster: self.cluster.stats(),
             now,
             scratch,
-        })?;
-        let Some(window) = self.cluster.settings().slow_start else {
-            return Some(pick);
         };
-        if warming::stands(
-            candidates.endpoints(),
+        let first = self.policy.pick(&mut decision)?;
+        if self.stands(&first, &mut decision) {
+            let entry = self.sample(&mut decision, &first);
+            return Some((first, entry));
+        }
+        let others = warming::without(decision.candidates, first.index);
+        let mut decision = Decision {
+            candidates: &others,
+            ..decision
+        };
+        let second = self.policy.pick(&mut decision)?;
+        let entry = self.sample(&mut decision, &second);
+        let index = warming::index_in_all(second.index, first.index);
+        Some((Pick { index, ..second }, entry))
+    }
+
+    /// Whether a choice stands; only that of a warming endpoint may not.
+    fn stands(&self, pick: &Pick, decision: &mut Decision<'_>) -> bool {
+        let Some(window) = self.cluster.settings().slow_start else {
+            return true;
+        };
+        warming::stands(
+            decision.candidates.endpoints(),
             pick.index,
             window,
-            now,
-            scratch.uniform(),
-        ) {
-            return Some(pick);
-        }
-        warming::pick_among_others(
-            &*self.policy,
-            pick,
-            Decision {
-                request,
-                candidates,
-                cluster,
-                now,
-                scratch,
-            },
+            decision.now,
+            decision.scratch.uniform(),
         )
+    }
+
+    /// An entry for one decision in so many, as the decision log is configured.
+    fn sample(&self, decision: &mut Decision<'_>, pick: &Pick) -> Option<Entry> {
+        if !self.log.samples(|| decision.scratch.uniform()) {
+            return None;
+        }
+        let decider = Decider {
+            settings: self.cluster.settings(),
+            model: self.model.as_deref(),
+        };
+        Some(self.log.open(decider.record(decision, pick)))
     }
 }
 
@@ -286,9 +310,11 @@ impl config::Policy {
             Self::RoundRobin => "round_robin",
             Self::Random => "random",
             Self::LeastRequest { .. } => "least_request",
-            Self::PeakEwma => "peak_ewma",
+            Self::PeakEwma { .. } => "peak_ewma",
+            Self::ShortestExpectedDelay => "shortest_expected_delay",
+            Self::ClientSideWeightedRoundRobin => "client_side_weighted_round_robin",
             Self::Prequal { .. } => "prequal",
-            Self::C3 => "c3",
+            Self::C3 { .. } => "c3",
             Self::RingHash { .. } => "ring_hash",
             Self::Onnx(_) => "onnx",
         }

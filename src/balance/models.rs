@@ -5,7 +5,7 @@ use super::Balancer;
 use crate::{clock, config};
 use lb_policy::{
     model::{LoadOptions, Loaded, Model, ModelError, RuntimeChoice, load_folder},
-    policies::{self, Choices, OnnxSettings, Policy, PolicyConfig, Scoring},
+    policies::{self, Choices, LoadSource, OnnxSettings, Policy, PolicyConfig, Scoring},
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -165,6 +165,8 @@ fn onnx_settings(onnx: &config::OnnxPolicy) -> OnnxSettings {
         },
         share_cap: onnx.share_cap as f32,
         exploration: onnx.exploration as f32,
+        exploration_range: onnx.exploration_range as f32,
+        saturation_errors: onnx.saturation_errors as f32,
     }
 }
 
@@ -172,20 +174,45 @@ fn plain_config(settings: &config::Policy) -> PolicyConfig {
     match settings {
         config::Policy::RoundRobin => PolicyConfig::RoundRobin,
         config::Policy::Random => PolicyConfig::Random,
-        config::Policy::LeastRequest { choices } => PolicyConfig::LeastRequest {
-            choices: match choices {
-                config::Choices::Two => Choices::TWO,
-                config::Choices::All => Choices::All,
+        config::Policy::LeastRequest {
+            choices,
+            load,
+            error_factor,
+        } => PolicyConfig::LeastRequest {
+            choices: compared(*choices),
+            load: match load {
+                config::LoadSource::Own => LoadSource::Own,
+                config::LoadSource::Reported => LoadSource::Reported,
             },
+            error_factor: *error_factor as f32,
+        },
+        config::Policy::PeakEwma {
+            choices,
+            error_factor,
+        } => PolicyConfig::PeakEwma {
+            choices: compared(*choices),
+            error_factor: *error_factor as f32,
         },
         // A configuration with `onnx` has its model loaded by now; without one the policy that
         // is the default fallback answers.
-        config::Policy::PeakEwma | config::Policy::Onnx(_) => PolicyConfig::PeakEwma,
+        config::Policy::Onnx(_) => PolicyConfig::PEAK_EWMA,
+        config::Policy::ShortestExpectedDelay => PolicyConfig::ShortestExpectedDelay,
+        config::Policy::ClientSideWeightedRoundRobin => PolicyConfig::ClientSideWeightedRoundRobin,
         config::Policy::Prequal { quantile } => PolicyConfig::Prequal {
             quantile: *quantile as f32,
         },
-        config::Policy::C3 => PolicyConfig::C3,
+        config::Policy::C3 { error_factor } => PolicyConfig::C3 {
+            balancers: 1,
+            error_factor: *error_factor as f32,
+        },
         config::Policy::RingHash { .. } => PolicyConfig::RingHash,
+    }
+}
+
+fn compared(choices: config::Choices) -> Choices {
+    match choices {
+        config::Choices::Two => Choices::TWO,
+        config::Choices::All => Choices::All,
     }
 }
 

@@ -2,11 +2,7 @@
 //! policy would give it. Works the same for every policy: its choice of a warming endpoint
 //! stands with a probability, else the policy chooses among the others.
 
-use lb_policy::{
-    policies::{Candidates, Decision, Pick, Policy},
-    telemetry::EndpointStats,
-    time::Timestamp,
-};
+use lb_policy::{policies::Candidates, telemetry::EndpointStats, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 
 /// Part of its traffic that an endpoint gets at once, as Envoy's `min_weight_percent`.
@@ -15,7 +11,7 @@ const PART_MIN: f32 = 0.1;
 /// Whether the choice of `index` stands, given a `draw` in [0, 1).
 ///
 /// Parts are relative to the warmest candidate: after a start everyone is new, and nobody
-/// has to wait.
+/// has to wait. So the choice of the only candidate always stands.
 pub(super) fn stands(
     endpoints: &[Arc<EndpointStats>],
     index: usize,
@@ -34,26 +30,16 @@ pub(super) fn stands(
     draw < own / warmest
 }
 
-/// The policy's choice without `first`, or `first` when it is the only candidate.
-pub(super) fn pick_among_others(
-    policy: &dyn Policy,
-    first: Pick,
-    decision: Decision<'_>,
-) -> Option<Pick> {
-    let endpoints = decision.candidates.endpoints();
-    let others: Vec<_> = (0..endpoints.len()).filter(|&i| i != first.index).collect();
-    if others.is_empty() {
-        return Some(first);
-    }
-    let candidates = Candidates::new(others.iter().map(|&i| Arc::clone(&endpoints[i])).collect());
-    let pick = policy.pick(&mut Decision {
-        candidates: &candidates,
-        ..decision
-    })?;
-    Some(Pick {
-        index: others[pick.index],
-        ..pick
-    })
+/// The candidates but for the one at `index`.
+pub(super) fn without(candidates: &Candidates, index: usize) -> Candidates {
+    let mut others = candidates.endpoints().to_vec();
+    others.remove(index);
+    Candidates::new(others)
+}
+
+/// The index among all candidates of the one at `index` among those without `removed`.
+pub(super) fn index_in_all(index: usize, removed: usize) -> usize {
+    index + usize::from(index >= removed)
 }
 
 fn part(endpoint: &EndpointStats, window: Duration, now: Timestamp) -> f32 {
@@ -84,6 +70,18 @@ mod tests {
         assert!(stands(&endpoints, 1, WINDOW, at(105), 0.45));
         assert!(!stands(&endpoints, 1, WINDOW, at(105), 0.55));
         assert!(stands(&endpoints, 1, WINDOW, at(110), 0.999));
+    }
+
+    #[test]
+    fn an_index_among_the_others_is_found_among_all() {
+        let all = Candidates::new((0..4).map(endpoint).collect());
+        for removed in 0..4 {
+            let others = without(&all, removed);
+            for (index, endpoint) in others.endpoints().iter().enumerate() {
+                let in_all = &all.endpoints()[index_in_all(index, removed)];
+                assert!(Arc::ptr_eq(endpoint, in_all));
+            }
+        }
     }
 
     #[test]

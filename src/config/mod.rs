@@ -5,6 +5,7 @@ mod units;
 mod address;
 mod policy;
 mod cluster;
+mod decision_log;
 mod errors;
 mod tree;
 mod cursor;
@@ -13,6 +14,7 @@ mod read_text;
 mod read_policy;
 mod read_cluster;
 mod read_route;
+mod read_decision_log;
 mod read;
 mod load;
 
@@ -22,9 +24,10 @@ pub use self::{
         CircuitBreaker, Cluster, Discovery, Endpoint, HealthCheck, OutlierDetection, Probe,
         RedisDiscovery, Retry, Timeouts,
     },
+    decision_log::{DecisionFormat, DecisionLog},
     errors::{ConfigErrors, Location, Problem},
     load::{load, parse},
-    policy::{Choices, ModelRuntime, OnnxPolicy, Policy, Scoring},
+    policy::{Choices, LoadSource, ModelRuntime, OnnxPolicy, Policy, Scoring},
 };
 
 use serde::Serialize;
@@ -124,6 +127,8 @@ pub struct Runtime {
     pub admin_token_file: Option<PathBuf>,
     /// Where a line per request goes.
     pub access_log: AccessLog,
+    /// Where sampled decisions are recorded; none: nowhere.
+    pub decision_log: Option<DecisionLog>,
     /// Bounds on client requests.
     pub limits: Limits,
     /// Clients whose forwarding headers are believed.

@@ -4,6 +4,7 @@ use super::{
     AccessLog, Boot, Config, Limits, Listener, Runtime, Shutdown, Upgrade,
     cursor::{Fields, Place},
     read_cluster::clusters,
+    read_decision_log::decision_log,
     read_route::routes,
     read_text::{Once, file_path},
 };
@@ -60,6 +61,7 @@ fn runtime(file: &Fields<'_>, admin: &Fields<'_>) -> Runtime {
     Runtime {
         admin_token_file: admin.get("token_file").as_ref().and_then(file_path),
         access_log: access_log(file.get("access_log")),
+        decision_log: file.get("decision_log").as_ref().and_then(decision_log),
         limits: limits(&file.section("limits")),
         trusted_proxies: trusted_proxies(file.get("trusted_proxies")),
         model_library: file

@@ -2,7 +2,7 @@
 
 use super::{
     cursor::{Fields, Place},
-    policy::{Choices, ModelRuntime, OnnxPolicy, Policy, Scoring},
+    policy::{Choices, LoadSource, ModelRuntime, OnnxPolicy, Policy, Scoring},
     read_text::{file_path, header_name},
 };
 use std::time::Duration;
@@ -11,15 +11,24 @@ use std::time::Duration;
 type Reader = fn(&Fields<'_>) -> Policy;
 
 /// Every type by its word; `onnx` stays the last.
-pub(super) const TYPES: [(&str, Reader); 8] = [
+pub(super) const TYPES: [(&str, Reader); 10] = [
     ("round_robin", |_| Policy::RoundRobin),
     ("random", |_| Policy::Random),
     ("least_request", least_request),
-    ("peak_ewma", |_| Policy::PeakEwma),
+    ("peak_ewma", |fields| Policy::PeakEwma {
+        choices: choices(fields, Choices::All),
+        error_factor: error_factor(fields, 20.0),
+    }),
+    ("shortest_expected_delay", |_| Policy::ShortestExpectedDelay),
+    ("client_side_weighted_round_robin", |_| {
+        Policy::ClientSideWeightedRoundRobin
+    }),
     ("prequal", |fields| Policy::Prequal {
         quantile: fields.number("quantile", 0.4, 0.0..=1.0),
     }),
-    ("c3", |_| Policy::C3),
+    ("c3", |fields| Policy::C3 {
+        error_factor: error_factor(fields, 0.0),
+    }),
     ("ring_hash", |fields| Policy::RingHash {
         header: fields.get("header").as_ref().and_then(header_name),
     }),
@@ -48,11 +57,23 @@ fn one_of(types: &[(&'static str, Reader)], place: &Place<'_>) -> Policy {
 }
 
 fn least_request(fields: &Fields<'_>) -> Policy {
-    let table = [("2", Choices::Two), ("all", Choices::All)];
-    let choices = fields.get("choices").and_then(|place| place.word(&table));
+    let table = [("own", LoadSource::Own), ("reported", LoadSource::Reported)];
+    let load = fields.get("load").and_then(|place| place.word(&table));
     Policy::LeastRequest {
-        choices: choices.unwrap_or_default(),
+        choices: choices(fields, Choices::Two),
+        load: load.unwrap_or_default(),
+        error_factor: error_factor(fields, 0.0),
     }
+}
+
+fn choices(fields: &Fields<'_>, default: Choices) -> Choices {
+    let table = [("2", Choices::Two), ("all", Choices::All)];
+    let written = fields.get("choices").and_then(|place| place.word(&table));
+    written.unwrap_or(default)
+}
+
+fn error_factor(fields: &Fields<'_>, default: f64) -> f64 {
+    fields.number("error_factor", default, 0.0..=1000.0)
 }
 
 fn onnx(fields: &Fields<'_>) -> OnnxPolicy {
@@ -68,6 +89,12 @@ fn onnx(fields: &Fields<'_>) -> OnnxPolicy {
             "exploration_percent",
             default.exploration,
             MOST_EXPLORATION_PERCENT,
+        ),
+        exploration_range: fields.number("exploration_range", default.exploration_range, 1.0..=1e9),
+        saturation_errors: fields.percent(
+            "saturation_errors_percent",
+            default.saturation_errors,
+            100.0,
         ),
         share_cap: fields.number("share_cap", default.share_cap, 1.0..=1000.0),
         score_budget: fields.duration("score_budget", default.score_budget, budgets),

@@ -8,6 +8,7 @@ use crate::{
     balance::{BalanceMetrics, Balancer, ModelBook, ModelProblem},
     clock::Clock,
     config::{self, Config},
+    decision_log::DecisionLog,
     discovery::DiscoveryError,
     health::Checker,
     topology::Topology,
@@ -26,6 +27,8 @@ pub struct Foundation {
     pub sources: Arc<SourceBook>,
     /// Metrics of decisions.
     pub balance_metrics: BalanceMetrics,
+    /// Where sampled decisions go.
+    pub decision_log: DecisionLog,
 }
 
 /// Why a configuration cannot be put to work.
@@ -90,6 +93,7 @@ fn balancer(foundation: &Foundation, settings: &config::Cluster, models: &ModelB
         model,
         foundation.clock,
         &foundation.balance_metrics,
+        foundation.decision_log.clone(),
     )
 }
 

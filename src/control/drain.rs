@@ -1,7 +1,10 @@
 //! The end of the process: not ready first, so that load balancers before us look away,
 //! then no new connections, then out as soon as the last one is done.
 
-use crate::proxy::{AccessLog, OpenConnections};
+use crate::{
+    decision_log::DecisionLog,
+    proxy::{AccessLog, OpenConnections},
+};
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch, UnixShutdownSignalWatch};
 use std::{
@@ -31,16 +34,23 @@ pub struct Lifecycle {
     phase: AtomicU8,
     connections: OpenConnections,
     access_log: AccessLog,
+    decision_log: DecisionLog,
     pid_file: PathBuf,
 }
 
 impl Lifecycle {
     /// A process that is starting and has written its identifier to `pid_file`.
-    pub fn new(connections: OpenConnections, access_log: AccessLog, pid_file: PathBuf) -> Self {
+    pub fn new(
+        connections: OpenConnections,
+        access_log: AccessLog,
+        decision_log: DecisionLog,
+        pid_file: PathBuf,
+    ) -> Self {
         Self {
             phase: AtomicU8::new(STARTING),
             connections,
             access_log,
+            decision_log,
             pid_file,
         }
     }
@@ -83,10 +93,11 @@ impl Lifecycle {
         std::process::exit(0);
     }
 
-    /// What is left to do before the process ends: writes out the log, removes the pid file
+    /// What is left to do before the process ends: writes out the logs, removes the pid file
     /// unless it names a process that took over.
     pub fn finish(&self) {
         self.access_log.flush();
+        self.decision_log.finish();
         let own = format!("{}\n", std::process::id());
         if fs::read_to_string(&self.pid_file).is_ok_and(|pid| pid == own) {
             // A file left behind says nothing wrong to those who ask the system for the pid.

@@ -248,7 +248,7 @@ impl Reloader {
         self.metrics.proxy.forget_departed(old, new);
     }
 
-    /// Tells metrics and the access log what serves now.
+    /// Tells metrics and logs what serves now.
     fn announce(&self, topology: &Topology) {
         self.foundation.balance_metrics.reset_info();
         for balancer in topology.balancers() {
@@ -261,8 +261,11 @@ impl Reloader {
         }
         self.metrics.proxy.announce(topology);
         self.metrics.control.serving(topology.generation());
-        self.access_log
-            .set_target(&topology.config().runtime.access_log);
+        let runtime = &topology.config().runtime;
+        self.access_log.set_target(&runtime.access_log);
+        self.foundation
+            .decision_log
+            .configure(runtime.decision_log.as_ref());
     }
 
     fn lock_steady(&self) -> std::sync::MutexGuard<'_, ()> {

@@ -215,6 +215,7 @@ fn load(fields: &Map<String, Value>) -> Option<LoadReport> {
         latency: amount(fields, "latencyMs")
             .filter(|ms| *ms <= MAX_LATENCY_MS)
             .map(|ms| Duration::from_secs_f64(ms / 1000.0)),
+        ..LoadReport::default()
     };
     (report != LoadReport::default()).then_some(report)
 }

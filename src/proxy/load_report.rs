@@ -68,6 +68,8 @@ fn take(report: &mut LoadReport, key: &str, number: f64) {
         "named_metrics.latency_ms" if number <= LATENCY_MAX_MS => {
             report.latency = Some(Duration::from_secs_f64(number / 1000.0));
         }
+        "rps_fractional" => report.requests_per_second = Some(number as f32),
+        "eps" => report.errors_per_second = Some(number as f32),
         // The application's own word on how busy it is says more than the processor's.
         "application_utilization" => report.utilization = Some(number as f32),
         "cpu_utilization" if report.utilization.is_none() => {
@@ -88,10 +90,14 @@ mod tests {
             in_flight: Some(7.0),
             utilization: Some(0.6),
             latency: Some(Duration::from_micros(12_500)),
+            requests_per_second: Some(250.5),
+            errors_per_second: Some(0.5),
         };
         let text = "TEXT cpu_utilization=0.4, application_utilization=0.6, \
+                    rps_fractional=250.5, eps=0.5, \
                     named_metrics.inflight=7, named_metrics.latency_ms=12.5";
         let json = r#"JSON {"cpu_utilization":0.4,"application_utilization":0.6,
+                       "rps_fractional":250.5,"eps":0.5,
                        "named_metrics":{"inflight":7,"latency_ms":12.5}}"#;
         assert_eq!(parse(text.as_bytes()), Some(expected));
         assert_eq!(parse(json.as_bytes()), Some(expected));

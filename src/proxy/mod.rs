@@ -157,11 +157,13 @@ impl ProxyHttp for EdgeProxy {
         _session: &mut Session,
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
-        let selection = self.select(ctx).map_err(|failure| {
+        let mut selection = self.select(ctx).map_err(|failure| {
             // After a failed attempt its own failure says more than "none left".
             ctx.failure.get_or_insert(failure);
             Error::new_in(ErrorType::HTTPStatus(failure.status()))
         })?;
+        let request_id = ctx.identity.trace.request_id();
+        selection.attempt.identify(request_id, ctx.retry.count + 1);
         ctx.decision_time += selection.decision_time;
         ctx.pick = Some(selection.pick);
         ctx.retry.stale_connection = false;

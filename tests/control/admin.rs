@@ -29,6 +29,7 @@ fn every_path_answers_with_its_kind_and_secrets_are_left_out() {
         ("/config_dump", "application/json"),
         ("/clusters", "application/json"),
         ("/policy", "application/json"),
+        ("/policy/decisions", "application/json"),
     ] {
         let answer = edge.admin_get(path);
         assert_eq!(answer.status, 200, "{path}");

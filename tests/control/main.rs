@@ -11,6 +11,7 @@ mod run_to_end;
 mod admin;
 mod churn;
 mod command;
+mod decision_log;
 mod models;
 mod orders;
 mod registry;

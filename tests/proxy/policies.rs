@@ -45,12 +45,22 @@ fn every_policy_serves() {
         ("least_request", "least_request", "least_request"),
         (
             "least_of_all",
-            "{ type: least_request, choices: all }",
+            "{ type: least_request, choices: all, load: reported }",
             "least_request",
         ),
         ("peak_ewma", "peak_ewma", "peak_ewma"),
         ("prequal", "{ type: prequal, quantile: 0.5 }", "prequal"),
-        ("c3", "c3", "c3"),
+        ("c3", "{ type: c3, error_factor: 20 }", "c3"),
+        (
+            "shortest",
+            "shortest_expected_delay",
+            "shortest_expected_delay",
+        ),
+        (
+            "by_reports",
+            "client_side_weighted_round_robin",
+            "client_side_weighted_round_robin",
+        ),
         (
             "ring_hash",
             "{ type: ring_hash, header: x-user }",

@@ -3,24 +3,38 @@
 mod candidates;
 mod scratch;
 mod lowest;
+mod choices;
+mod fading;
+mod by_endpoint;
 mod random;
 mod round_robin;
+mod client_side_weighted_round_robin;
 mod least_request;
 mod peak_ewma;
+mod shortest_expected_delay;
 mod c3;
 mod prequal;
+mod prequal_probing;
 mod ring_hash;
 mod config;
 mod onnx;
+mod explain;
 
 pub use candidates::Candidates;
-pub use config::{Choices, PolicyConfig, build};
+pub use choices::Choices;
+pub use config::{PolicyConfig, build};
+pub use explain::Explanation;
+pub use least_request::LoadSource;
 pub use onnx::{Onnx, OnnxSettings, Scoring};
 pub use peak_ewma::peak_ewma_cost;
 pub use scratch::Scratch;
 
-use crate::{request::Request, telemetry::ClusterStats, time::Timestamp};
-use std::{fmt, time::Duration};
+use crate::{
+    request::Request,
+    telemetry::{ClusterStats, EndpointStats},
+    time::Timestamp,
+};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// All that one decision reads.
 #[derive(Debug)]
@@ -54,7 +68,7 @@ pub struct Pick {
 pub enum PickKind {
     /// The policy's own choice.
     Policy,
-    /// Drawn uniformly to keep learning.
+    /// Drawn evenly, among those not much worse than the best, to keep learning.
     Explored,
     /// The policy's next best, because its best had more than its cap of the traffic.
     Capped,
@@ -62,7 +76,7 @@ pub enum PickKind {
     Fallback(FallbackReason),
 }
 
-/// Why a model's answer was not used.
+/// Why a model's answer was not used, or not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallbackReason {
     /// A score was NaN or infinite.
@@ -73,15 +87,18 @@ pub enum FallbackReason {
     Runtime,
     /// Interval scores were older than allowed, or missing.
     Stale,
+    /// The cluster fails so many requests that it counts as saturated.
+    Saturated,
 }
 
 impl FallbackReason {
     /// All reasons, each at the index that it has as a number.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::NotFinite,
         Self::OutOfRange,
         Self::Runtime,
         Self::Stale,
+        Self::Saturated,
     ];
 
     /// The word for metrics and logs.
@@ -91,6 +108,7 @@ impl FallbackReason {
             Self::OutOfRange => "out_of_range",
             Self::Runtime => "runtime",
             Self::Stale => "stale",
+            Self::Saturated => "saturated",
         }
     }
 }
@@ -114,6 +132,30 @@ pub trait Policy: fmt::Debug + Send + Sync {
         _scratch: &mut Scratch,
     ) {
     }
+
+    /// What the policy wants to know from endpoints beyond their reports; `None` for nothing.
+    fn probing(&self) -> Option<&dyn Probing> {
+        None
+    }
+}
+
+/// A policy that has endpoints asked for their load beside the requests.
+pub trait Probing {
+    /// How many candidates, drawn evenly, are to be asked for each request; a fraction adds up
+    /// over the requests.
+    fn probes_per_request(&self) -> f32;
+
+    /// Takes in the answer of an endpoint that came at `now`.
+    fn record_probe(&self, endpoint: &Arc<EndpointStats>, answer: ProbeAnswer, now: Timestamp);
+}
+
+/// An endpoint's answer to a probe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProbeAnswer {
+    /// Requests in flight there, from all balancers.
+    pub in_flight: f32,
+    /// Latency that it expects at that load, in seconds.
+    pub latency_seconds: f32,
 }
 
 impl Pick {

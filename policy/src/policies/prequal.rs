@@ -2,7 +2,7 @@
 //! responses: among the candidates that are not hot, the one with the lowest latency. It sends
 //! no probes: the last report with own requests since then takes their place.
 
-use super::{Decision, Pick, Policy, c3::faded, lowest::lowest, scratch::Scratch};
+use super::{Decision, Pick, Policy, fading::faded, lowest::lowest, scratch::Scratch};
 use crate::{
     telemetry::{EndpointStats, cut},
     time::Timestamp,

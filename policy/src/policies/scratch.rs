@@ -85,6 +85,14 @@ impl Sampler {
         &self.order[..self.drawn]
     }
 
+    /// Makes sure that `index` is among the drawn, in place of the first if need be.
+    pub(super) fn include(&mut self, index: usize) {
+        let place = self.order.iter().position(|other| *other as usize == index);
+        if let Some(place) = place.filter(|place| *place >= self.drawn) {
+            self.order.swap(0, place);
+        }
+    }
+
     /// Draws the indices below `total` for which `wanted` holds.
     pub(super) fn draw_where(&mut self, total: usize, mut wanted: impl FnMut(usize) -> bool) {
         self.order.clear();

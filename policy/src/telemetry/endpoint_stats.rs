@@ -13,8 +13,8 @@ use super::{
     load_trend::LoadTrendCell,
     peak::PeakCell,
     reading::Reading,
-    report::{LoadReport, ReportCell, Reported},
-    response_times::{ResponseTimes, ResponseTimesCell},
+    report::{LoadReport, ReportCell, Reported, Throughput, fused_in_flight},
+    response_times::{ResponseTime, ResponseTimes, ResponseTimesCell},
 };
 use crate::{
     endpoint::EndpointId,
@@ -197,7 +197,7 @@ impl EndpointStats {
         self.last_response.age_seconds(now).unwrap_or(f32::MAX)
     }
 
-    /// The averages that C3 ranks by.
+    /// The averages that rankings by expected delay use.
     #[inline]
     pub fn response_times(&self) -> ResponseTimes {
         self.response_times.read()
@@ -209,23 +209,45 @@ impl EndpointStats {
         self.piggyback.read(now)
     }
 
+    /// How much it gets done, by the latest report that came with a response; `None` unless
+    /// that told requests and utilisation.
+    pub fn throughput(&self, now: Timestamp) -> Option<Throughput> {
+        self.piggyback.throughput(now)
+    }
+
+    /// Seconds since it last became ready for traffic.
+    #[inline]
+    pub fn since_ready_seconds(&self, now: Timestamp) -> f32 {
+        self.ready_since.age_seconds(now).unwrap_or(f32::MAX)
+    }
+
+    /// Requests in flight at the endpoint by the fresher of its two reports, or the own ones.
+    #[inline]
+    pub fn fused_in_flight(&self, now: Timestamp) -> f32 {
+        let own = self.in_flight() as f32;
+        fused_in_flight(self.piggyback.read(now), self.registry.read(now), own)
+    }
+
+    /// Seconds without any answer while own requests were in flight, else 0.
+    #[inline]
+    pub fn silence_seconds(&self, now: Timestamp) -> f32 {
+        if self.in_flight() == 0 {
+            return 0.0;
+        }
+        self.last_progress.age_seconds(now).unwrap_or(0.0)
+    }
+
     /// Everything at once. The values are each whole, but not all of one instant.
     #[inline]
     pub fn read(&self, now: Timestamp) -> Reading {
-        let in_flight = self.in_flight();
-        let silence = if in_flight == 0 {
-            None
-        } else {
-            self.last_progress.age_seconds(now)
-        };
         Reading {
             weight: self.weight() as f32,
-            in_flight: in_flight as f32,
+            in_flight: self.in_flight() as f32,
             in_flight_work: self.flying.work(),
             mean_age_seconds: self.flying.mean_age_seconds(now),
-            silence_seconds: silence.unwrap_or(0.0),
+            silence_seconds: self.silence_seconds(now),
             since_response_seconds: self.since_response_seconds(now),
-            since_ready_seconds: self.ready_since.age_seconds(now).unwrap_or(f32::MAX),
+            since_ready_seconds: self.since_ready_seconds(now),
             sends: self.read_sends(now),
             latency: self.latency.read(),
             errors: self.errors.read(now),
@@ -257,12 +279,22 @@ impl EndpointStats {
 
         let _writing = self.lock();
         self.errors.record(is_error, now);
+        let gap_seconds = self.since_response_seconds(now);
         if sample.is_answer() {
             self.last_response.store(now);
             self.last_progress.store(now);
         }
         match latency {
-            Some(latency) => self.record_latency(latency, class_mean_seconds, sample, now),
+            Some(latency) => {
+                let seconds = latency.as_secs_f32();
+                let time = ResponseTime {
+                    seconds,
+                    relative: seconds / class_mean_seconds,
+                    load: sample.load_at_send,
+                    gap_seconds,
+                };
+                self.record_latency(time, now);
+            }
             None => self.record_failure(sample.age, cluster, now),
         }
     }
@@ -298,18 +330,10 @@ impl EndpointStats {
         self.last_send.store(now);
     }
 
-    fn record_latency(
-        &self,
-        latency: Duration,
-        class_mean_seconds: f32,
-        sample: &Sample,
-        now: Timestamp,
-    ) {
-        let seconds = latency.as_secs_f32();
-        self.latency
-            .record(seconds / class_mean_seconds, sample.load_at_send);
-        self.peak.record(seconds, now);
-        self.response_times.record(seconds, sample.load_at_send);
+    fn record_latency(&self, time: ResponseTime, now: Timestamp) {
+        self.latency.record(time.relative, time.load);
+        self.peak.record(time.seconds, now);
+        self.response_times.record(time);
     }
 
     fn record_failure(&self, age: Duration, cluster: &ClusterStats, now: Timestamp) {

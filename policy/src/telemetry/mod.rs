@@ -28,5 +28,5 @@ pub use latency::RelativeLatency;
 pub use load_trend::LoadTrend;
 pub use peak::{PEAK_DECAY_SECONDS, Peak};
 pub use reading::Reading;
-pub use report::{LoadReport, Reported};
+pub use report::{LoadReport, Reported, Throughput};
 pub use response_times::ResponseTimes;

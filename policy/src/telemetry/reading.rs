@@ -1,9 +1,14 @@
 //! All that is known of one endpoint, read once for one decision.
 
 use super::{
-    decay::Decaying, endpoint_stats::RECENT_SENDS_SECONDS, errors::ERROR_DECAY_SECONDS,
-    health::HealthReading, latency::RelativeLatency, load_trend::LoadTrend, peak::Peak,
-    report::Reported,
+    decay::Decaying,
+    endpoint_stats::RECENT_SENDS_SECONDS,
+    errors::ERROR_DECAY_SECONDS,
+    health::HealthReading,
+    latency::RelativeLatency,
+    load_trend::LoadTrend,
+    peak::Peak,
+    report::{Reported, fused_in_flight},
 };
 
 /// All that is known of one endpoint at one time. Decaying values are given as they were
@@ -46,14 +51,7 @@ impl Reading {
     /// Requests in flight at the endpoint by the fresher of its two reports, or the own ones.
     #[inline]
     pub fn fused_in_flight(&self) -> f32 {
-        let age = |report: &Option<Reported>| report.map_or(f32::INFINITY, |r| r.age_seconds);
-        let fresher = if age(&self.piggyback) <= age(&self.registry) {
-            self.piggyback
-        } else {
-            self.registry
-        };
-        let now = fresher.and_then(|report| report.in_flight_now(self.in_flight));
-        now.unwrap_or(self.in_flight)
+        fused_in_flight(self.piggyback, self.registry, self.in_flight)
     }
 
     /// Recent error rate, from 0 to 1.

@@ -18,6 +18,23 @@ pub struct LoadReport {
     pub utilization: Option<f32>,
     /// Recent latency as the endpoint sees it.
     pub latency: Option<Duration>,
+    /// Requests that the endpoint serves per second, from all balancers.
+    pub requests_per_second: Option<f32>,
+    /// Errors that it answers per second.
+    pub errors_per_second: Option<f32>,
+}
+
+/// How much an endpoint gets done by its latest report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throughput {
+    /// Requests per second, from all balancers.
+    pub requests_per_second: f32,
+    /// Errors per second; 0 where the report did not say.
+    pub errors_per_second: f32,
+    /// Utilisation while it got that much done, 1.0 is fully busy.
+    pub utilization: f32,
+    /// Seconds since the report came in.
+    pub age_seconds: f32,
 }
 
 /// The latest report of one channel, as read for a decision.
@@ -39,6 +56,7 @@ pub struct Reported {
 const MAX_IN_FLIGHT: f32 = 1e6;
 const MAX_UTILIZATION: f32 = 10.0;
 const MAX_LATENCY_SECONDS: f32 = 3600.0;
+const MAX_PER_SECOND: f32 = 1e9;
 /// Stands for a value that was not reported.
 const ABSENT: f32 = f32::NAN;
 
@@ -48,6 +66,8 @@ pub(super) struct ReportCell {
     in_flight: F32Cell,
     utilization: F32Cell,
     latency_seconds: F32Cell,
+    requests_per_second: F32Cell,
+    errors_per_second: F32Cell,
     own_since: AtomicI32,
     at: TimeCell,
 }
@@ -62,6 +82,8 @@ impl LoadReport {
             latency: self
                 .latency
                 .map(|l| l.min(Duration::from_secs_f32(MAX_LATENCY_SECONDS))),
+            requests_per_second: within(self.requests_per_second, MAX_PER_SECOND),
+            errors_per_second: within(self.errors_per_second, MAX_PER_SECOND),
         }
     }
 
@@ -86,6 +108,8 @@ impl ReportCell {
             in_flight: F32Cell::new(ABSENT),
             utilization: F32Cell::new(ABSENT),
             latency_seconds: F32Cell::new(ABSENT),
+            requests_per_second: F32Cell::new(ABSENT),
+            errors_per_second: F32Cell::new(ABSENT),
             own_since: AtomicI32::new(0),
             at: TimeCell::never(),
         }
@@ -97,6 +121,10 @@ impl ReportCell {
         self.utilization.store(report.utilization.unwrap_or(ABSENT));
         let latency_seconds = report.latency.map_or(ABSENT, |l| l.as_secs_f32());
         self.latency_seconds.store(latency_seconds);
+        self.requests_per_second
+            .store(report.requests_per_second.unwrap_or(ABSENT));
+        self.errors_per_second
+            .store(report.errors_per_second.unwrap_or(ABSENT));
         self.own_since.store(0, Relaxed);
         self.at.store(now);
     }
@@ -112,7 +140,6 @@ impl ReportCell {
     #[inline]
     pub(super) fn read(&self, now: Timestamp) -> Option<Reported> {
         let age_seconds = self.at.age_seconds(now)?;
-        let present = |value: f32| (!value.is_nan()).then_some(value);
         Some(Reported {
             in_flight: present(self.in_flight.load()),
             own_since: self.own_since.load(Relaxed) as f32,
@@ -121,9 +148,42 @@ impl ReportCell {
             age_seconds,
         })
     }
+
+    /// What the report says of throughput; `None` unless it told requests and utilisation.
+    pub(super) fn throughput(&self, now: Timestamp) -> Option<Throughput> {
+        Some(Throughput {
+            requests_per_second: present(self.requests_per_second.load())?,
+            errors_per_second: present(self.errors_per_second.load()).unwrap_or(0.0),
+            utilization: present(self.utilization.load())?,
+            age_seconds: self.at.age_seconds(now)?,
+        })
+    }
+}
+
+/// Requests in flight at the endpoint by the fresher of two reports, or the `own` ones.
+#[inline]
+pub(super) fn fused_in_flight(
+    piggyback: Option<Reported>,
+    registry: Option<Reported>,
+    own: f32,
+) -> f32 {
+    let age = |report: Option<Reported>| report.map_or(f32::INFINITY, |r| r.age_seconds);
+    let fresher = if age(piggyback) <= age(registry) {
+        piggyback
+    } else {
+        registry
+    };
+    let now = fresher.and_then(|report| report.in_flight_now(own));
+    now.unwrap_or(own)
+}
+
+#[inline]
+fn present(value: f32) -> Option<f32> {
+    (!value.is_nan()).then_some(value)
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 
@@ -132,6 +192,8 @@ mod tests {
         let report = LoadReport {
             in_flight: Some(f32::NAN),
             utilization: Some(-1.0),
+            requests_per_second: Some(f32::NEG_INFINITY),
+            errors_per_second: Some(f32::NAN),
             latency: None,
         };
         assert!(report.sane().is_empty());
@@ -143,6 +205,8 @@ mod tests {
             in_flight: Some(f32::INFINITY),
             utilization: Some(f32::MAX),
             latency: Some(Duration::MAX),
+            requests_per_second: Some(f32::MAX),
+            errors_per_second: Some(f32::INFINITY),
         };
         let cell = ReportCell::new();
         cell.replace(&report.sane(), Timestamp::ZERO);
@@ -150,6 +214,32 @@ mod tests {
         assert_eq!(read.in_flight, Some(MAX_IN_FLIGHT));
         assert_eq!(read.utilization, Some(MAX_UTILIZATION));
         assert_eq!(read.latency_seconds, Some(MAX_LATENCY_SECONDS));
+        let told = cell
+            .throughput(Timestamp::ZERO)
+            .expect("requests and utilisation were told");
+        assert_eq!(told.requests_per_second, MAX_PER_SECOND);
+        assert_eq!(told.errors_per_second, MAX_PER_SECOND);
+    }
+
+    #[test]
+    fn throughput_needs_requests_and_utilisation() {
+        let cell = ReportCell::new();
+        assert_eq!(cell.throughput(Timestamp::ZERO), None);
+        let requests = LoadReport {
+            requests_per_second: Some(50.0),
+            ..LoadReport::default()
+        };
+        cell.replace(&requests, Timestamp::ZERO);
+        assert_eq!(cell.throughput(Timestamp::ZERO), None);
+        let both = LoadReport {
+            utilization: Some(0.5),
+            ..requests
+        };
+        cell.replace(&both, Timestamp::ZERO);
+        let told = cell
+            .throughput(Timestamp::from_nanos(2_000_000_000))
+            .expect("both were told");
+        assert_eq!([told.errors_per_second, told.age_seconds], [0.0, 2.0]);
     }
 
     #[test]

@@ -124,11 +124,14 @@ fn any_duration() -> impl Strategy<Value = Duration> {
 
 fn any_report() -> impl Strategy<Value = LoadReport> {
     let number = || proptest::option::of(prop_oneof![0.0f32..40.0, any::<f32>()]);
-    (number(), number(), proptest::option::of(any_duration())).prop_map(
-        |(in_flight, utilization, latency)| LoadReport {
+    let numbers = (number(), number(), number(), number());
+    (numbers, proptest::option::of(any_duration())).prop_map(
+        |((in_flight, utilization, requests_per_second, errors_per_second), latency)| LoadReport {
             in_flight,
             utilization,
             latency,
+            requests_per_second,
+            errors_per_second,
         },
     )
 }

@@ -3,7 +3,7 @@
 
 use lb_policy::{
     endpoint::EndpointId,
-    policies::{Candidates, Decision, Policy, Scratch},
+    policies::{Candidates, Decision, Policy, ProbeAnswer, Scratch},
     request::{Class, Outcome, Request},
     telemetry::{ClusterStats, EndpointStats, InFlight, LoadReport},
     time::Timestamp,
@@ -54,11 +54,15 @@ struct Simulation<'a> {
     scratch: Scratch,
     chance: Xoshiro256PlusPlus,
     counts: Vec<u32>,
+    /// Probes that are due, in parts of one.
+    probes_due: f32,
 }
 
 #[derive(Default)]
 struct Queue {
     busy: usize,
+    /// Moving average of the latency.
+    latency_s: f32,
     waiting: VecDeque<InFlight>,
 }
 
@@ -126,6 +130,7 @@ impl<'a> Simulation<'a> {
             chance: Xoshiro256PlusPlus::seed_from_u64(plan.seed ^ 1),
             counts: vec![0; endpoints.len()],
             endpoints,
+            probes_due: 0.0,
         }
     }
 
@@ -174,7 +179,33 @@ impl<'a> Simulation<'a> {
         self.after(interval.as_secs_f64(), Step::Refresh(interval));
     }
 
+    /// Asks candidates drawn at random; they answer at once.
+    fn probe(&mut self) {
+        let Some(probing) = self.policy.probing() else {
+            return;
+        };
+        self.probes_due += probing.probes_per_request();
+        while self.probes_due >= 1.0 {
+            self.probes_due -= 1.0;
+            let candidates = self.candidates.endpoints();
+            let asked = &candidates[self.chance.random_range(0..candidates.len())];
+            let queue = &self.queues[self.server_of(asked)];
+            let answer = ProbeAnswer {
+                in_flight: (queue.busy + queue.waiting.len()) as f32,
+                latency_seconds: queue.latency_s,
+            };
+            probing.record_probe(asked, answer, time(self.now_s));
+        }
+    }
+
+    fn server_of(&self, endpoint: &Arc<EndpointStats>) -> usize {
+        let same = |other: &Arc<EndpointStats>| Arc::ptr_eq(other, endpoint);
+        let server = self.endpoints.iter().position(same);
+        server.expect("candidates are endpoints")
+    }
+
     fn send(&mut self) {
+        self.probe();
         let request = Request {
             affinity: self.chance.random(),
             ..Request::default()
@@ -190,11 +221,7 @@ impl<'a> Simulation<'a> {
             return self.think();
         };
         let chosen = &self.candidates.endpoints()[pick.index];
-        let server = self
-            .endpoints
-            .iter()
-            .position(|e| Arc::ptr_eq(e, chosen))
-            .expect("candidates are endpoints");
+        let server = self.server_of(chosen);
         if self.plan.counted_s.contains(&self.now_s) {
             self.counts[server] += 1;
         }
@@ -230,10 +257,12 @@ impl<'a> Simulation<'a> {
     fn done(&mut self, server: usize, request: InFlight) {
         let queue = &mut self.queues[server];
         queue.busy -= 1;
+        let latency_s = time(self.now_s).seconds_since(request.sent_at());
+        queue.latency_s += 0.1 * (latency_s - queue.latency_s);
         let report = LoadReport {
             in_flight: Some((queue.busy + queue.waiting.len() + 1) as f32),
             utilization: Some(queue.busy as f32 / 2.0),
-            latency: None,
+            ..LoadReport::default()
         };
         let next = queue.waiting.pop_front();
         request.endpoint().record_report(&report, time(self.now_s));

@@ -2,7 +2,8 @@
 
 use super::{MINIMAL, no_env};
 use crate::config::{
-    Discovery, Limits, OnnxPolicy, OutlierDetection, Policy, Retry, Shutdown, Timeouts,
+    DecisionLog, Discovery, Limits, OnnxPolicy, OutlierDetection, Policy, Retry, Shutdown,
+    Timeouts,
     cursor::{Place, Report},
     load, parse, read, read_policy,
     tree::Node,
@@ -84,6 +85,8 @@ fn the_example_loads_with_everything_switched_on() {
     assert_eq!(config.runtime.clusters.len(), 4);
     assert_eq!(config.runtime.routes.len(), 4);
     assert!(config.runtime.admin_token_file.is_some());
+    let log = DecisionLog::new("/var/log/ai-loadbalancer");
+    assert_eq!(config.runtime.decision_log, Some(log), "the defaults");
 }
 
 #[test]

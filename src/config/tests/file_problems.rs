@@ -205,3 +205,23 @@ fn top_level_settings_are_checked() {
     let long = format!("upgrade: {{ socket: /{} }}", "s".repeat(107));
     assert_begins(&top(&long), "upgrade.socket", "too long for a Unix socket");
 }
+
+#[test]
+fn a_decision_log_without_a_folder_or_with_a_wrong_setting_is_refused() {
+    let problem = |form: &str| top(&format!("decision_log: {form}"));
+    assert_single(
+        &problem("{ format: jsonl }"),
+        "decision_log.folder: is required",
+    );
+    assert_begins(
+        &problem("{ folder: d, format: csv }"),
+        "decision_log.format",
+        "must be one of parquet, jsonl",
+    );
+    assert_begins(
+        &problem("{ folder: d, sample_percent: 101 }"),
+        "decision_log.sample_percent",
+        "must be a number from 0 to 100",
+    );
+    assert_begins(&problem("on"), "decision_log", "must be one of off");
+}

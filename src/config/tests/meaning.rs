@@ -2,8 +2,9 @@
 
 use super::MINIMAL;
 use crate::config::{
-    AccessLog, Choices, Config, Discovery, HealthCheck, Listener, ModelRuntime, OnnxPolicy,
-    OutlierDetection, Policy, Probe, Scoring, changed_boot_key, parse,
+    AccessLog, Choices, Config, DecisionFormat, DecisionLog, Discovery, HealthCheck, Listener,
+    LoadSource, ModelRuntime, OnnxPolicy, OutlierDetection, Policy, Probe, Scoring,
+    changed_boot_key, parse,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -76,6 +77,8 @@ fn the_sample_of_issue_2_means_what_it_says() {
     assert_eq!(web.policy, Policy::Onnx(OnnxPolicy::new("models/default")));
     let two = Policy::LeastRequest {
         choices: Choices::Two,
+        load: LoadSource::Own,
+        error_factor: 0.0,
     };
     assert_eq!(users.policy, two);
     let route = &config.runtime.routes[0];
@@ -98,7 +101,7 @@ fn a_minimal_file_gets_the_documented_defaults() {
     );
     assert_eq!(config.boot.upstream_keepalive_connections, 1024);
     assert_eq!(config.runtime.access_log, AccessLog::Stdout);
-    assert_eq!(cluster.policy, Policy::PeakEwma);
+    assert_eq!(cluster.policy, Policy::PEAK_EWMA);
     assert_eq!(cluster.health_check, None);
     assert_eq!(cluster.outlier_detection, Some(OutlierDetection::default()));
     assert_eq!(cluster.circuit_breaker.max_requests, None);
@@ -114,11 +117,18 @@ fn every_policy_is_read_by_word_or_by_mapping() {
             "least_request",
             Policy::LeastRequest {
                 choices: Choices::Two,
+                load: LoadSource::Own,
+                error_factor: 0.0,
             },
         ),
-        ("peak_ewma", Policy::PeakEwma),
+        ("peak_ewma", Policy::PEAK_EWMA),
+        ("shortest_expected_delay", Policy::ShortestExpectedDelay),
+        (
+            "client_side_weighted_round_robin",
+            Policy::ClientSideWeightedRoundRobin,
+        ),
         ("prequal", Policy::Prequal { quantile: 0.4 }),
-        ("c3", Policy::C3),
+        ("c3", Policy::C3 { error_factor: 0.0 }),
         ("ring_hash", Policy::RingHash { header: None }),
     ];
     for (word, policy) in with_defaults {
@@ -128,11 +138,21 @@ fn every_policy_is_read_by_word_or_by_mapping() {
             policy
         );
     }
-    let settled = cluster("policy: { type: least_request, choices: all }").policy;
+    let settled = "policy: { type: least_request, choices: all, load: reported, error_factor: 20 }";
     assert_eq!(
-        settled,
+        cluster(settled).policy,
         Policy::LeastRequest {
-            choices: Choices::All
+            choices: Choices::All,
+            load: LoadSource::Reported,
+            error_factor: 20.0,
+        }
+    );
+    let settled = "policy: { type: peak_ewma, choices: 2, error_factor: 0 }";
+    assert_eq!(
+        cluster(settled).policy,
+        Policy::PeakEwma {
+            choices: Choices::Two,
+            error_factor: 0.0,
         }
     );
     let keyed = cluster("policy: { type: ring_hash, header: X-User }").policy;
@@ -148,7 +168,8 @@ fn every_policy_is_read_by_word_or_by_mapping() {
 fn the_learned_policy_takes_all_its_settings() {
     let policy = cluster(
         "policy: { type: onnx, model: m, runtime: onnxruntime, scoring: interval, scoring_interval: 2ms,
-           exploration_percent: 0.5, share_cap: 2, score_budget: 1ms, fallback: { type: prequal, quantile: 0.6 } }",
+           exploration_percent: 0.5, exploration_range: 7, saturation_errors_percent: 30,
+           share_cap: 2, score_budget: 1ms, fallback: { type: prequal, quantile: 0.6 } }",
     )
     .policy;
     let expected = OnnxPolicy {
@@ -157,6 +178,8 @@ fn the_learned_policy_takes_all_its_settings() {
         fallback: Box::new(Policy::Prequal { quantile: 0.6 }),
         scoring: Scoring::Interval(Duration::from_millis(2)),
         exploration: 0.005,
+        exploration_range: 7.0,
+        saturation_errors: 0.3,
         share_cap: 2.0,
         score_budget: Duration::from_millis(1),
     };
@@ -184,6 +207,32 @@ fn switches_and_other_forms_are_understood() {
     };
     assert_eq!(log("off"), AccessLog::Off);
     assert_eq!(log("{ file: a.log }"), AccessLog::File("a.log".into()));
+}
+
+#[test]
+fn the_decision_log_is_off_unless_it_has_a_folder() {
+    let log = |form: &str| {
+        config(&format!("decision_log: {form}\n{MINIMAL}"))
+            .runtime
+            .decision_log
+    };
+    assert_eq!(config(MINIMAL).runtime.decision_log, None);
+    assert_eq!(log("off"), None);
+    assert_eq!(log("{ folder: d }"), Some(DecisionLog::new("d")));
+    let all = log(
+        "{ folder: d, format: jsonl, sample_percent: 0.5, max_file_size: 1MiB, max_files: 2, max_file_age: 1m, queue: 7, keep: 0 }",
+    );
+    let expected = DecisionLog {
+        folder: PathBuf::from("d"),
+        format: DecisionFormat::Jsonl,
+        sample: 0.005,
+        max_file_size: 1 << 20,
+        max_files: 2,
+        max_file_age: Duration::from_secs(60),
+        queue: 7,
+        keep: 0,
+    };
+    assert_eq!(all, Some(expected));
 }
 
 #[test]

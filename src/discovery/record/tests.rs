@@ -48,6 +48,7 @@ fn an_extended_record_is_read_and_its_unknown_fields_ignored() {
             in_flight: Some(7.0),
             utilization: Some(0.6),
             latency: Some(Duration::from_micros(12_500)),
+            ..LoadReport::default()
         }),
         health_path: Some("/actuator/health?deep=1".to_owned()),
     };

@@ -1,7 +1,7 @@
 //! Costs that were computed on a timer, for requests to look up.
 
 use crate::{
-    policies::{FallbackReason, scratch::Scratch},
+    policies::{FallbackReason, by_endpoint::ByEndpoint, scratch::Scratch},
     telemetry::EndpointStats,
     time::Timestamp,
 };
@@ -11,20 +11,11 @@ use std::{iter::zip, sync::Arc};
 #[derive(Debug)]
 pub(super) struct Board {
     made_at: Timestamp,
-    content: Result<Content, FallbackReason>,
-}
-
-#[derive(Debug)]
-struct Content {
-    entries: Vec<Entry>,
-    /// Address of each endpoint and its place in `entries`, in order of the addresses.
-    places: Vec<(usize, u32)>,
+    content: Result<ByEndpoint<Entry>, FallbackReason>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// Held, so that its address stays its own as long as the board is used.
-    endpoint: Arc<EndpointStats>,
     cost: f32,
     in_flight: f32,
 }
@@ -35,7 +26,12 @@ impl Board {
         made_at: Timestamp,
         scored: Result<(&[Arc<EndpointStats>], &[f32]), FallbackReason>,
     ) -> Self {
-        let content = scored.map(|(endpoints, costs)| Content::new(endpoints, costs));
+        let entry = |(endpoint, cost): (&Arc<EndpointStats>, &f32)| Entry {
+            cost: *cost,
+            in_flight: endpoint.in_flight() as f32,
+        };
+        let content = scored
+            .map(|(endpoints, costs)| ByEndpoint::new(endpoints, zip(endpoints, costs).map(entry)));
         Self { made_at, content }
     }
 
@@ -55,8 +51,9 @@ impl Board {
         let Scratch { sampler, costs, .. } = scratch;
         costs.clear();
         sampler.draw_where(candidates.len(), |index| {
-            let entry = content.entry(index, &candidates[index]);
-            costs.extend(entry.map(Entry::cost_now));
+            let endpoint = &candidates[index];
+            let entry = content.find(index, endpoint);
+            costs.extend(entry.map(|entry| entry.cost_now(endpoint)));
             entry.is_some()
         });
         if costs.is_empty() {
@@ -67,42 +64,9 @@ impl Board {
     }
 }
 
-impl Content {
-    fn new(endpoints: &[Arc<EndpointStats>], costs: &[f32]) -> Self {
-        let entry = |(endpoint, cost): (&Arc<EndpointStats>, &f32)| Entry {
-            endpoint: Arc::clone(endpoint),
-            cost: *cost,
-            in_flight: endpoint.in_flight() as f32,
-        };
-        let mut places: Vec<_> = zip(endpoints.iter().map(address), 0u32..).collect();
-        places.sort_unstable();
-        Self {
-            entries: zip(endpoints, costs).map(entry).collect(),
-            places,
-        }
-    }
-
-    /// The entry of an endpoint; most often it stands where it stands among the candidates.
-    fn entry(&self, index: usize, endpoint: &Arc<EndpointStats>) -> Option<&Entry> {
-        let expected = self.entries.get(index);
-        if let Some(entry) = expected.filter(|entry| Arc::ptr_eq(&entry.endpoint, endpoint)) {
-            return Some(entry);
-        }
-        let place = self
-            .places
-            .binary_search_by_key(&address(endpoint), |place| place.0)
-            .ok()?;
-        self.entries.get(self.places[place].1 as usize)
-    }
-}
-
 impl Entry {
-    fn cost_now(&self) -> f32 {
-        let now = self.endpoint.in_flight() as f32;
+    fn cost_now(&self, endpoint: &EndpointStats) -> f32 {
+        let now = endpoint.in_flight() as f32;
         self.cost + ((1.0 + now) / (1.0 + self.in_flight)).ln()
     }
-}
-
-fn address(endpoint: &Arc<EndpointStats>) -> usize {
-    Arc::as_ptr(endpoint).addr()
 }

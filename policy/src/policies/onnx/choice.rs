@@ -1,4 +1,7 @@
 //! From costs to a choice: the lowest, but for exploration and a cap on one endpoint's share.
+//!
+//! Exploration is bounded: an even draw from all would send a hundredth of the requests to
+//! endpoints that are known to be sick, and that hundredth is the 99 % quantile.
 
 use super::OnnxSettings;
 use crate::{
@@ -20,6 +23,8 @@ const MIN_RECENT_SENDS: f32 = 16.0;
 pub(super) struct Chooser {
     share_cap: f32,
     exploration: f32,
+    /// How much above the lowest cost, a logarithm, exploration may go.
+    exploration_margin: f32,
 }
 
 impl Chooser {
@@ -27,6 +32,7 @@ impl Chooser {
         Self {
             share_cap: settings.share_cap.max(1.0),
             exploration: cut(settings.exploration, 0.0, 1.0),
+            exploration_margin: cut(settings.exploration_range, 1.0, f32::INFINITY).ln(),
         }
     }
 
@@ -47,8 +53,12 @@ impl Chooser {
             ..
         } = scratch;
         let best = lowest(costs.iter().copied(), rng)?;
+        let worth = |cost: &f32| self.is_worth_exploring(*cost, &best);
+        let worth_exploring = costs.iter().filter(|cost| worth(cost)).count();
         let (position, kind) = if rng.random::<f32>() < self.exploration {
-            (rng.random_range(0..costs.len()), PickKind::Explored)
+            let drawn = rng.random_range(0..worth_exploring);
+            let mut positions = (0..costs.len()).filter(|position| worth(&costs[*position]));
+            (positions.nth(drawn)?, PickKind::Explored)
         } else if best.cost > least {
             (best.position, PickKind::Capped)
         } else {
@@ -56,15 +66,20 @@ impl Chooser {
         };
         Some(Pick {
             index: sampler.drawn()[position] as usize,
-            propensity: self.propensity(costs, position, &best),
+            propensity: self.propensity(costs[position], &best, worth_exploring),
             kind,
         })
     }
 
-    /// Probability of the candidate at `position`, by exploration or by being the best.
-    fn propensity(&self, costs: &[f32], position: usize, best: &Lowest) -> f32 {
-        let explored = self.exploration / costs.len() as f32;
-        let is_best = costs[position].total_cmp(&best.cost) == Ordering::Equal;
+    /// Capped candidates, whose cost is infinite, are never worth it.
+    fn is_worth_exploring(&self, cost: f32, best: &Lowest) -> bool {
+        cost.is_finite() && cost <= best.cost + self.exploration_margin
+    }
+
+    /// Probability of a candidate of this cost, by exploration or by being the best.
+    fn propensity(&self, cost: f32, best: &Lowest, worth_exploring: usize) -> f32 {
+        let explored = self.exploration / worth_exploring as f32;
+        let is_best = cost.total_cmp(&best.cost) == Ordering::Equal;
         let chosen = if is_best {
             (1.0 - self.exploration) * best.propensity()
         } else {

@@ -3,6 +3,7 @@
 
 mod board;
 mod choice;
+mod saturation;
 
 use super::{Candidates, Decision, FallbackReason, Pick, PickKind, Policy, scratch::Scratch};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
 use arc_swap::ArcSwapOption;
 use board::Board;
 use choice::Chooser;
+use saturation::Saturation;
 use std::{sync::Arc, time::Duration};
 
 /// Costs are logs; beyond this a model is broken rather than sure.
@@ -41,6 +43,12 @@ pub struct OnnxSettings {
     pub share_cap: f32,
     /// Part of the requests that go to a candidate drawn evenly, from 0 to 1.
     pub exploration: f32,
+    /// Such a candidate's predicted cost is at most this many times the lowest, at least 1;
+    /// infinity for any candidate.
+    pub exploration_range: f32,
+    /// While more than this part of the cluster's recent requests failed, the fallback chooses;
+    /// 1 for never.
+    pub saturation_errors: f32,
 }
 
 /// Chooses the lowest cost by a model.
@@ -49,6 +57,7 @@ pub struct Onnx {
     model: Arc<dyn Scorer>,
     scoring: Scoring,
     chooser: Chooser,
+    saturation: Saturation,
     fallback: Box<dyn Policy>,
     board: ArcSwapOption<Board>,
 }
@@ -64,6 +73,8 @@ impl Default for OnnxSettings {
             scoring: Scoring::PerRequest,
             share_cap: 3.0,
             exploration: 0.01,
+            exploration_range: 3.0,
+            saturation_errors: 0.1,
         }
     }
 }
@@ -75,8 +86,20 @@ impl Onnx {
             model,
             scoring: settings.scoring,
             chooser: Chooser::new(&settings),
+            saturation: Saturation::new(settings.saturation_errors),
             fallback,
             board: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Puts costs of drawn candidates into the scratch, or tells why there are none.
+    fn score(&self, decision: &mut Decision<'_>) -> Result<(), FallbackReason> {
+        if self.saturation.holds(decision.cluster.error_rate()) {
+            return Err(FallbackReason::Saturated);
+        }
+        match self.scoring {
+            Scoring::PerRequest => self.score_now(decision),
+            Scoring::Interval(interval) => self.read_board(interval, decision),
         }
     }
 
@@ -117,11 +140,7 @@ impl Policy for Onnx {
         if decision.candidates.endpoints().is_empty() {
             return None;
         }
-        let scored = match self.scoring {
-            Scoring::PerRequest => self.score_now(decision),
-            Scoring::Interval(interval) => self.read_board(interval, decision),
-        };
-        match scored {
+        match self.score(decision) {
             Ok(()) => {
                 let endpoints = decision.candidates.endpoints();
                 self.chooser

@@ -1,6 +1,5 @@
-//! One run from start to end.
+//! Who chooses.
 
-use crate::{observer::Observer, outcome::RunResult, scenario::Scenario};
 use lb_policy::policies::Policy;
 
 /// Who chooses at one balancer.
@@ -19,18 +18,4 @@ pub struct Oracle {
     pub knows_work: bool,
     /// Weight of the delay inflicted on others beside the own time to completion.
     pub inflicted: f32,
-}
-
-/// Runs `scenario` with one chooser for each balancer. The same scenario and choosers give the
-/// same result, bit for bit.
-///
-/// # Panics
-/// When there are not as many choosers as balancers.
-pub fn run(
-    scenario: &Scenario,
-    choosers: Vec<Chooser>,
-    observer: Option<&mut dyn Observer>,
-) -> RunResult {
-    let _ = (scenario, choosers, observer);
-    RunResult::default()
 }
