@@ -18,7 +18,7 @@ use std::{
 
 /// The model in service, with guardrails and fallback as shipped and the given settings.
 pub fn learned(model: &Arc<dyn Scorer>, settings: OnnxSettings) -> Box<dyn Policy> {
-    let fallback = build(&PolicyConfig::PeakEwma);
+    let fallback = build(&PolicyConfig::PEAK_EWMA);
     Box::new(Onnx::new(Arc::clone(model), settings, fallback))
 }
 
@@ -291,7 +291,7 @@ mod tests {
     fn no_candidates_give_no_pick() {
         let mixture = TakingTurns::new(
             vec![
-                build(&PolicyConfig::PeakEwma),
+                build(&PolicyConfig::PEAK_EWMA),
                 Box::new(Sampled::new(Arc::new(Light), 2)),
             ],
             Duration::from_secs(1),

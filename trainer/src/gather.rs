@@ -14,7 +14,7 @@ use crate::{
 use indicatif::ProgressBar;
 use lb_policy::{
     model::Scorer,
-    policies::{Choices, OnnxSettings, Policy, PolicyConfig, build},
+    policies::{Choices, LoadSource, OnnxSettings, Policy, PolicyConfig, build},
     time::Timestamp,
 };
 use lb_simulator::{
@@ -26,14 +26,14 @@ use rayon::prelude::*;
 use std::{sync::Arc, time::Duration};
 
 /// Policies written by hand that take part.
-const HAND_WRITTEN: [PolicyConfig; 5] = [
-    PolicyConfig::PeakEwma,
-    PolicyConfig::LeastRequest {
-        choices: Choices::All,
-    },
-    PolicyConfig::LEAST_REQUEST,
-    PolicyConfig::PREQUAL,
+const HAND_WRITTEN: [PolicyConfig; 7] = [
+    PolicyConfig::PEAK_EWMA,
+    least_request(Choices::All, LoadSource::Own),
+    least_request(Choices::TWO, LoadSource::Own),
+    least_request(Choices::All, LoadSource::Reported),
+    least_request(Choices::TWO, LoadSource::Reported),
     PolicyConfig::C3,
+    PolicyConfig::ShortestExpectedDelay,
 ];
 /// Policies of one mixture in the first round.
 const MIXED: usize = 4;
@@ -45,6 +45,14 @@ const SCORED: [Option<usize>; 6] = [Some(2), Some(4), Some(8), None, None, None]
 const UNSEEN_WARM_UP: f64 = 0.3;
 /// Sets the draw of the behaviour apart from that of the scenario.
 const BEHAVIOR: u64 = 0x6265_6861;
+
+const fn least_request(choices: Choices, load: LoadSource) -> PolicyConfig {
+    PolicyConfig::LeastRequest {
+        choices,
+        load,
+        error_factor: 0.0,
+    }
+}
 
 /// Who decides at every balancer of a scenario.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,7 +177,7 @@ impl Member {
             (Self::Own(Some(count)), Some(model)) => {
                 Box::new(Sampled::new(Arc::clone(model), count))
             }
-            (Self::Own(_), None) => build(&PolicyConfig::PeakEwma),
+            (Self::Own(_), None) => build(&PolicyConfig::PEAK_EWMA),
         }
     }
 }

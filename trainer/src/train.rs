@@ -16,17 +16,19 @@ use crate::{
     work_folder::WorkFolder,
 };
 use anyhow::Context as _;
-use lb_policy::policies::{Choices, OnnxSettings, PolicyConfig, build};
+use lb_policy::policies::{Choices, LoadSource, OnnxSettings, PolicyConfig, build};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Policies written by hand to compare with.
 const BASELINES: [(&str, PolicyConfig); 2] = [
-    ("peak_ewma", PolicyConfig::PeakEwma),
+    ("peak_ewma", PolicyConfig::PEAK_EWMA),
     (
         "least_request, all",
         PolicyConfig::LeastRequest {
             choices: Choices::All,
+            load: LoadSource::Own,
+            error_factor: 0.0,
         },
     ),
 ];
