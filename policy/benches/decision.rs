@@ -1,4 +1,5 @@
-//! Time of one decision, and of filling the features alone, over warm telemetry. Run it with
+//! Time of one decision, of filling the features alone and of what telemetry does for one request,
+//! over warm telemetry. Run it with
 //! `cargo bench --workspace --bench decision -- --verbose`, which prints medians; results stand in
 //! `docs/benchmarks.md`.
 
@@ -17,7 +18,7 @@ use lb_policy::{
 };
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-const CANDIDATES: [usize; 3] = [2, 8, 32];
+const CANDIDATES: [usize; 4] = [2, 8, 16, 32];
 /// Requests that warm each endpoint's telemetry: enough for every window and average to fill.
 const WARM_REQUESTS_EACH: u64 = 200;
 /// Requests come a millisecond apart.
@@ -154,6 +155,35 @@ fn features(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// All that telemetry does for one request: its start, its response with a load report, its end.
+fn telemetry(criterion: &mut Criterion) {
+    const ENDPOINTS: usize = 8;
+    let mut group = criterion.benchmark_group("telemetry");
+    group.sampling_mode(SamplingMode::Flat);
+    let world = World::warm(ENDPOINTS);
+    let report = LoadReport {
+        in_flight: Some(3.0),
+        utilization: Some(0.5),
+        latency: Some(Duration::from_millis(3)),
+        requests_per_second: Some(100.0),
+        errors_per_second: Some(1.0),
+    };
+    let mut turn = 0;
+    group.bench_function("request", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            let endpoint = &world.candidates.endpoints()[turn % ENDPOINTS];
+            let sent = world.now + Duration::from_micros(turn as u64);
+            let answered = sent + Duration::from_micros(2500);
+            let mut request = endpoint.start(&world.cluster, Class::of_route(0), black_box(sent));
+            request.respond(Outcome::Success, answered);
+            endpoint.record_report(black_box(&report), answered);
+            request.finish(Outcome::Success, answered);
+        });
+    });
+    group.finish();
+}
+
 /// About half a minute in all. Samples of 2 ms are shorter than a time slice, so that a busy
 /// machine spoils some of them and leaves the median alone.
 fn short() -> Criterion {
@@ -164,5 +194,5 @@ fn short() -> Criterion {
         .without_plots()
 }
 
-criterion_group! { name = benches; config = short(); targets = decisions, features }
+criterion_group! { name = benches; config = short(); targets = decisions, features, telemetry }
 criterion_main!(benches);

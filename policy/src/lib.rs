@@ -6,6 +6,7 @@
 //! chance as a generator. The modules are declared in reading order, and each one imports
 //! only modules declared above it.
 
+mod vector;
 pub mod time;
 pub mod endpoint;
 pub mod request;

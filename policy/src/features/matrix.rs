@@ -13,6 +13,7 @@ use crate::{
         RECENT_SENDS_SECONDS, Reading, cut, keep,
     },
     time::Timestamp,
+    vector::vectorized,
 };
 use std::{iter::zip, sync::Arc};
 
@@ -107,9 +108,15 @@ impl FeatureMatrix {
         self.decays.clear();
         self.decays
             .extend(self.readings.iter().map(decay_exponents));
-        for value in self.decays.as_flattened_mut() {
-            *value = keep(*value);
-        }
+        let exponents = self.decays.as_flattened_mut();
+        vectorized(
+            #[inline(always)]
+            || {
+                for value in exponents {
+                    *value = keep(*value);
+                }
+            },
+        );
     }
 }
 

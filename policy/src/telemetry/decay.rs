@@ -22,7 +22,7 @@ impl Decaying {
 
 /// `exp(-x)` for `x` from 0 to 80; an `x` outside or NaN counts as the nearer end (NaN as 0).
 /// The relative error is below 3e-7.
-#[inline]
+#[inline(always)]
 pub fn keep(x: f32) -> f32 {
     /// Adding and subtracting it rounds to a whole number, without a library call.
     const ROUNDER: f32 = 12_582_912.0;

@@ -1,4 +1,5 @@
 //! The loops over floats, written so that the compiler turns them into vector instructions.
+//! All are inlined into [`crate::vector::vectorized`], or they would stay at the oldest ones.
 
 /// A weight matrix of a dense layer, cut into panels of columns. Within a panel one row of
 /// weights is contiguous and the sums of all columns stay in registers.
@@ -13,6 +14,7 @@ pub(super) struct Dense {
 #[derive(Debug)]
 enum Panel {
     Wide(Vec<[f32; 32]>),
+    Middle(Vec<[f32; 24]>),
     Half(Vec<[f32; 16]>),
     Narrow(Vec<[f32; 8]>),
     /// A single column, summed along the inputs instead.
@@ -42,15 +44,36 @@ impl Dense {
         self.outputs
     }
 
-    /// Adds `input · weights` to `output`, for one row.
+    /// Adds `input · weights` to `output`, for any number of rows.
+    #[inline(always)]
     pub(super) fn add_to(&self, input: &[f32], output: &mut [f32]) {
-        debug_assert_eq!((input.len(), output.len()), (self.inputs, self.outputs));
-        let mut rest = output;
+        debug_assert_eq!(
+            input.len() * self.outputs,
+            output.len() * self.inputs,
+            "as many rows out as in"
+        );
+        // Two rows at once: the additions of one wait for each other.
+        let mut inputs = input.chunks_exact(2 * self.inputs);
+        let mut outputs = output.chunks_exact_mut(2 * self.outputs);
+        for (input, output) in (&mut inputs).zip(&mut outputs) {
+            let (input, next_input) = input.split_at(self.inputs);
+            let (output, next_output) = output.split_at_mut(self.outputs);
+            self.add_rows([input, next_input], [output, next_output]);
+        }
+        let (input, output) = (inputs.remainder(), outputs.into_remainder());
+        if !output.is_empty() {
+            self.add_rows([input], [output]);
+        }
+    }
+
+    #[inline(always)]
+    fn add_rows<const R: usize>(&self, inputs: [&[f32]; R], mut outputs: [&mut [f32]; R]) {
+        let mut first = 0;
         for panel in &self.panels {
-            let columns = panel.columns().min(rest.len());
-            let (columns, others) = rest.split_at_mut(columns);
-            panel.add_to(input, columns);
-            rest = others;
+            let end = (first + panel.columns()).min(self.outputs);
+            let columns = outputs.each_mut().map(|output| &mut output[first..end]);
+            panel.add_to(inputs, columns);
+            first = end;
         }
     }
 }
@@ -67,7 +90,8 @@ impl Panel {
                     .collect(),
             ),
             2..=8 => Self::Narrow(columns(weights, outputs, first)),
-            9..=31 => Self::Half(columns(weights, outputs, first)),
+            9..=16 => Self::Half(columns(weights, outputs, first)),
+            17..=24 => Self::Middle(columns(weights, outputs, first)),
             _ => Self::Wide(columns(weights, outputs, first)),
         }
     }
@@ -75,18 +99,25 @@ impl Panel {
     fn columns(&self) -> usize {
         match self {
             Self::Wide(_) => 32,
+            Self::Middle(_) => 24,
             Self::Half(_) => 16,
             Self::Narrow(_) => 8,
             Self::Single(_) => 1,
         }
     }
 
-    fn add_to(&self, input: &[f32], output: &mut [f32]) {
+    #[inline(always)]
+    fn add_to<const R: usize>(&self, inputs: [&[f32]; R], outputs: [&mut [f32]; R]) {
         match self {
-            Self::Wide(weights) => add_panel(weights, input, output),
-            Self::Half(weights) => add_panel(weights, input, output),
-            Self::Narrow(weights) => add_panel(weights, input, output),
-            Self::Single(weights) => output[0] += dot(weights, input),
+            Self::Wide(weights) => add_panel(weights, inputs, outputs),
+            Self::Middle(weights) => add_panel(weights, inputs, outputs),
+            Self::Half(weights) => add_panel(weights, inputs, outputs),
+            Self::Narrow(weights) => add_panel(weights, inputs, outputs),
+            Self::Single(weights) => {
+                for (output, input) in outputs.into_iter().zip(inputs) {
+                    output[0] += dot(weights, input);
+                }
+            }
         }
     }
 }
@@ -102,28 +133,48 @@ fn columns<const W: usize>(weights: &[f32], outputs: usize, first: usize) -> Vec
     weights.chunks_exact(outputs).map(row).collect()
 }
 
-fn add_panel<const W: usize>(weights: &[[f32; W]], input: &[f32], output: &mut [f32]) {
-    if let Ok(output) = <&mut [f32; W]>::try_from(&mut *output) {
-        *output = sums(weights, input, *output);
-        return;
+#[inline(always)]
+fn add_panel<const W: usize, const R: usize>(
+    weights: &[[f32; W]],
+    inputs: [&[f32]; R],
+    outputs: [&mut [f32]; R],
+) {
+    let mut sums = [[0.0; W]; R];
+    for (sums, output) in sums.iter_mut().zip(&outputs) {
+        match <&[f32; W]>::try_from(&**output) {
+            Ok(output) => *sums = *output,
+            Err(_) => sums[..output.len()].copy_from_slice(output),
+        }
     }
-    let mut padded = [0.0; W];
-    padded[..output.len()].copy_from_slice(output);
-    let padded = sums(weights, input, padded);
-    output.copy_from_slice(&padded[..output.len()]);
+    let sums = add_products(weights, inputs, sums);
+    for (sums, output) in sums.iter().zip(outputs) {
+        match <&mut [f32; W]>::try_from(&mut *output) {
+            Ok(output) => *output = *sums,
+            Err(_) => output.copy_from_slice(&sums[..output.len()]),
+        }
+    }
 }
 
 #[inline(always)] // so that the sums live in registers
-fn sums<const W: usize>(weights: &[[f32; W]], input: &[f32], mut sums: [f32; W]) -> [f32; W] {
-    for (weights, input) in weights.iter().zip(input) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += weight * input;
+fn add_products<const W: usize, const R: usize>(
+    weights: &[[f32; W]],
+    inputs: [&[f32]; R],
+    mut sums: [[f32; W]; R],
+) -> [[f32; W]; R] {
+    let inputs = inputs.map(|input| &input[..weights.len()]);
+    for (place, weights) in weights.iter().enumerate() {
+        for (sums, input) in sums.iter_mut().zip(inputs) {
+            let input = input[place];
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += weight * input;
+            }
         }
     }
     sums
 }
 
-/// Sums in eight lanes: a single one would wait for each addition in turn.
+/// Sums in eight lanes, then by halves: a single sum would wait for each addition in turn.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_lanes, a_rest) = a.as_chunks::<8>();
     let (b_lanes, b_rest) = b.as_chunks::<8>();
@@ -134,10 +185,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest
 }
 
 /// max(x, 0) that keeps NaN, so that a broken model shows.
+#[inline(always)]
 pub(super) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
@@ -148,6 +201,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 }
 
 /// Applies `f` to one row; an operand of a single float goes with every column.
+#[inline(always)]
 pub(super) fn zip_row(f: impl Fn(f32, f32) -> f32, left: &[f32], right: &[f32], out: &mut [f32]) {
     match (left, right) {
         ([left], [right]) => out.fill(f(*left, *right)),
@@ -184,6 +238,9 @@ mod tests {
             let input = [1.0, -2.0, 0.5, 3.0, -1.0];
             let mut output = vec![1.0; outputs];
             Dense::new(&weights, inputs, outputs).add_to(&input, &mut output);
+            let rows = input.repeat(5);
+            let mut outputs_of_rows = vec![1.0; 5 * outputs];
+            Dense::new(&weights, inputs, outputs).add_to(&rows, &mut outputs_of_rows);
             let expected: Vec<f32> = (0..outputs)
                 .map(|j| {
                     1.0 + input
@@ -196,6 +253,11 @@ mod tests {
             assert_eq!(
                 output, expected,
                 "{outputs} columns; small integers and halves are exact"
+            );
+            assert_eq!(
+                outputs_of_rows,
+                expected.repeat(5),
+                "a row is like any other"
             );
         }
     }

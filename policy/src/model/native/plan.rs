@@ -7,6 +7,7 @@ use super::{
     kernel::{self, Dense},
     shape::Layout,
 };
+use crate::vector::vectorized;
 
 /// A compiled graph.
 #[derive(Debug)]
@@ -135,6 +136,22 @@ impl Plan {
         if floats.len() < self.size.floats(d) {
             floats.resize(self.size.floats(d), 0.0);
         }
+        vectorized(
+            #[inline(always)]
+            || self.run_steps(rows, context, d, floats),
+        );
+        let inputs = Inputs {
+            plan: self,
+            rows,
+            context,
+            before: floats,
+            d,
+        };
+        costs.copy_from_slice(inputs.view(self.result).floats);
+    }
+
+    #[inline(always)]
+    fn run_steps(&self, rows: &[f32], context: &[f32], d: usize, floats: &mut [f32]) {
         for step in &self.steps {
             let (before, from) = floats.split_at_mut(self.starts[step.id].floats(d));
             let inputs = Inputs {
@@ -146,14 +163,6 @@ impl Plan {
             };
             step.run(&inputs, &mut from[..step.layout.floats(d)]);
         }
-        let inputs = Inputs {
-            plan: self,
-            rows,
-            context,
-            before: floats,
-            d,
-        };
-        costs.copy_from_slice(inputs.view(self.result).floats);
     }
 }
 
@@ -237,6 +246,7 @@ impl<'a> View<'a> {
 }
 
 impl Step {
+    #[inline(always)]
     fn run(&self, inputs: &Inputs<'_>, output: &mut [f32]) {
         let width = self.layout.width;
         match &self.operation {
@@ -279,6 +289,7 @@ impl Step {
     }
 }
 
+#[inline(always)]
 fn dense(weights: &Dense, input: View<'_>, bias: Option<View<'_>>, relu: bool, output: &mut [f32]) {
     for (i, row) in output.chunks_exact_mut(weights.outputs()).enumerate() {
         match bias.map(|bias| bias.row(i)) {
@@ -286,14 +297,16 @@ fn dense(weights: &Dense, input: View<'_>, bias: Option<View<'_>>, relu: bool, o
             Some([single]) => row.fill(*single),
             Some(bias) => row.copy_from_slice(bias),
         }
-        weights.add_to(input.row(i), row);
-        if relu {
-            row.iter_mut()
-                .for_each(|value| *value = kernel::relu(*value));
+    }
+    weights.add_to(input.floats, output);
+    if relu {
+        for value in output {
+            *value = kernel::relu(*value);
         }
     }
 }
 
+#[inline(always)]
 fn map(function: Function, input: &[f32], output: &mut [f32]) {
     let each = |f: fn(f32) -> f32, output: &mut [f32]| {
         output
@@ -308,6 +321,7 @@ fn map(function: Function, input: &[f32], output: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn zip(
     f: impl Fn(f32, f32) -> f32 + Copy,
     left: View<'_>,
@@ -320,6 +334,7 @@ fn zip(
     }
 }
 
+#[inline(always)]
 fn mean_over_candidates(input: View<'_>, d: usize, output: &mut [f32]) {
     output.fill(0.0);
     for row in input.rows() {
@@ -332,6 +347,7 @@ fn mean_over_candidates(input: View<'_>, d: usize, output: &mut [f32]) {
     output.iter_mut().for_each(|sum| *sum *= share);
 }
 
+#[inline(always)]
 fn concat(inputs: &Inputs<'_>, parts: &[Operand], width: usize, output: &mut [f32]) {
     for (i, row) in output.chunks_exact_mut(width).enumerate() {
         let mut rest = row;
