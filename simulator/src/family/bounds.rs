@@ -221,7 +221,12 @@ fn together(check: &mut Check, knobs: &Knobs) {
 fn changes_per_second(knobs: &Knobs) -> f64 {
     /// A crash, a recovery and the steps of a cold start.
     const CHANGES_OF_CRASH: f64 = 13.0;
-    knobs.antagonists.share / knobs.antagonists.dwell_seconds
+    /// Joining and the steps of a cold start, or leaving, at every look.
+    const CHANGES_OF_LOOK: f64 = 12.0;
+    let autoscale = knobs.membership.autoscale.as_ref();
+    let looks = autoscale.map_or(0.0, |autoscale| 1.0 / autoscale.interval_seconds);
+    CHANGES_OF_LOOK * looks
+        + knobs.antagonists.share / knobs.antagonists.dwell_seconds
         + knobs.pauses.per_second
         + 2.0 * knobs.gray.per_second
         + 2.0 * knobs.fail_fast.per_second

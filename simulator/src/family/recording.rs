@@ -115,7 +115,7 @@ impl Recording {
     }
 
     fn of(mut entries: Vec<Entry>) -> Option<Self> {
-        entries.sort_by(|a, b| a.at_us.cmp(&b.at_us));
+        entries.sort_by_key(|entry| entry.at_us);
         let (first, last) = (entries.first()?.at_us, entries.last()?.at_us);
         if first == last {
             return None;

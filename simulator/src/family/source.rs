@@ -8,7 +8,7 @@ use super::{
 };
 use serde_yaml::{Mapping, Value};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -183,35 +183,30 @@ fn merged(base: Value, change: Mapping) -> Value {
 /// Checks every value that could be drawn, and reads every recording.
 fn check(file: &Path, written: &Value) -> Result<BTreeMap<PathBuf, Recording>, FamilyError> {
     let extremes = distribution::extremes(written).map_err(|problem| invalid(file, problem))?;
-    let mut problems = Vec::new();
-    let mut recordings = BTreeMap::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut logs = BTreeSet::new();
     for extreme in extremes {
         match knobs::read(extreme).and_then(bounds::checked) {
-            Ok(knobs) => {
-                let Some(replay) = knobs.arrivals.replay else {
-                    continue;
-                };
-                if !recordings.contains_key(&replay.log) {
-                    let recording = Recording::read(&replay.log)?;
-                    recordings.insert(replay.log, recording);
+            Ok(knobs) => logs.extend(knobs.arrivals.replay.map(|replay| replay.log)),
+            Err(found) => {
+                for problem in found {
+                    // What is wrong whatever else is drawn comes with every extreme.
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
                 }
             }
-            Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() {
-        return Ok(recordings);
+    if !problems.is_empty() {
+        return Err(FamilyError::Invalid {
+            file: file.to_owned(),
+            problems,
+        });
     }
-    let mut listed: Vec<Problem> = Vec::new();
-    for problem in problems {
-        if !listed.contains(&problem) {
-            listed.push(problem);
-        }
-    }
-    Err(FamilyError::Invalid {
-        file: file.to_owned(),
-        problems: listed,
-    })
+    logs.into_iter()
+        .map(|log| Ok((log.clone(), Recording::read(&log)?)))
+        .collect()
 }
 
 fn invalid(file: &Path, problem: Problem) -> FamilyError {

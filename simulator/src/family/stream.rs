@@ -92,9 +92,17 @@ mod tests {
 
         assert_eq!(
             [stream.bits(), stream.bits()],
-            [0, 0],
+            [9_275_135_188_894_060_939, 7_557_278_365_468_361_968],
             "published seeds would mean other scenarios"
         );
+    }
+
+    #[test]
+    fn bits_are_those_of_the_published_generator() {
+        let mut stream = Stream::of_key(1_234_567);
+
+        assert_eq!(stream.bits(), 6_457_827_717_110_365_317);
+        assert_eq!(stream.bits(), 3_203_168_211_198_807_973);
     }
 
     #[test]

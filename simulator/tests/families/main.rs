@@ -1,0 +1,7 @@
+//! Families: the files that are shipped, what is refused, `like`, and replays.
+
+mod shipped;
+mod refused;
+mod like;
+mod replay;
+mod folder;
