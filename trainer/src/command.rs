@@ -1,16 +1,21 @@
 //! What the command line can do: `train` in simulation, `fit` to logs.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use lb_policy::features::schema_id;
 use lb_simulator::family::Family;
 use lb_trainer::{
+    fit::FitOptions,
+    log_data::read_logs,
+    log_fit::{LogReport, fit_log},
     progress::Progress,
     publish::{Destination, Provenance, publish},
-    settings::Settings,
+    settings::{FitSettings, NetworkSettings, Settings},
     train::train,
+    weights::Weights,
     work_folder::{Identity, WorkFolder},
 };
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{fmt::Write as _, fs, path::Path, path::PathBuf, process::Command};
 
@@ -26,6 +31,8 @@ pub(crate) struct Arguments {
 enum Task {
     /// Train in simulation: gather, fit, validate, search, export.
     Train(TrainArguments),
+    /// Fit a model further to logged decisions.
+    Fit(FitArguments),
 }
 
 #[derive(Debug, Args)]
@@ -50,11 +57,45 @@ struct TrainArguments {
     quick: bool,
 }
 
+#[derive(Debug, Args)]
+struct FitArguments {
+    /// Logs of decisions, .parquet or .jsonl.
+    #[arg(long, required = true, num_args = 1..)]
+    log: Vec<PathBuf>,
+    /// The trained version to start from; without, the hand-set model.
+    #[arg(long)]
+    from: Option<PathBuf>,
+    /// Where the version goes, NAME/NUMBER at the end.
+    #[arg(long)]
+    out: PathBuf,
+    /// Passes over the decisions.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    epochs: u16,
+    /// Adam's first step.
+    #[arg(long, default_value_t = 6e-4)]
+    learning_rate: f32,
+    /// Decisions that are kept in memory, drawn evenly from more.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..))]
+    limit: u32,
+    /// Seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// `training.json` of a fit to logs.
+#[derive(Debug, Serialize)]
+struct FitRecord<'a> {
+    #[serde(flatten)]
+    provenance: &'a Provenance,
+    report: LogReport,
+}
+
 impl Arguments {
     /// Does what was asked for.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         match &self.task {
             Task::Train(arguments) => arguments.run(),
+            Task::Fit(arguments) => arguments.run(),
         }
     }
 }
@@ -96,6 +137,67 @@ impl TrainArguments {
         }
         settings.check()?;
         Ok(settings)
+    }
+}
+
+impl FitArguments {
+    fn run(&self) -> anyhow::Result<()> {
+        let rate = self.learning_rate;
+        ensure!(
+            rate > 0.0 && rate < 1.0,
+            "--learning-rate: {rate} is not between 0 and 1"
+        );
+        let destination = Destination::parse(&self.out)?;
+        destination.check_free()?;
+        let start = self.start()?;
+        let progress = Progress::visible();
+        let data = read_logs(&self.log, self.limit as usize, self.seed)?;
+        progress.line(&format!("{:?}", data.counts));
+        let fitted = fit_log(start, &data, &self.options(), &progress)?;
+        progress.finish();
+        let LogReport {
+            training,
+            start_loss,
+            fitted_loss,
+            ..
+        } = fitted.report;
+        let provenance = provenance();
+        let record = FitRecord {
+            provenance: &provenance,
+            report: fitted.report,
+        };
+        let json = serde_json::to_string_pretty(&record).context("cannot write the record")?;
+        destination.write("training.json", &(json + "\n"))?;
+        let Provenance { command, commit } = &provenance;
+        let training = format!("{command}; commit {commit}, {training} logged decisions");
+        destination.write_model(&fitted.weights, &fitted.ranges, &training)?;
+        progress.line(&format!(
+            "loss over the held-out decisions {fitted_loss:.4}, of the start {start_loss:.4}\n\
+             These are choices of the policy that was logged: a lower loss is no proof that \
+             requests fare better. Shadow the model, or evaluate it in simulation, before it serves."
+        ));
+        Ok(())
+    }
+
+    fn start(&self) -> anyhow::Result<Weights> {
+        match &self.from {
+            Some(dir) => Weights::load(dir),
+            None => {
+                let widths = NetworkSettings::default();
+                Weights::heuristic(self.seed, widths.first, widths.second)
+            }
+        }
+    }
+
+    fn options(&self) -> FitOptions {
+        let settings = FitSettings::default();
+        FitOptions {
+            learning_rate: self.learning_rate,
+            batch: settings.batch,
+            epochs: usize::from(self.epochs),
+            gradient_limit: settings.gradient_limit,
+            seed: self.seed,
+        }
     }
 }
 

@@ -22,3 +22,5 @@ pub mod work_folder;
 pub mod train;
 pub mod curve;
 pub mod publish;
+pub mod log_data;
+pub mod log_fit;
