@@ -171,7 +171,7 @@ mod tests {
         let place = |label: &str| found.find(&format!("\n {label} ")).unwrap();
         assert!(place("oracle") < place("onnx:model=m"), "{found}");
         assert!(place("onnx:model=m") < place("peak_ewma"), "{found}");
-        assert!(found.contains("0.75 [0.75, 0.75]"), "{found}");
+        assert!(found.contains("0.70 [0.70, 0.70]"), "{found}");
         let brief = text(&summary, true);
         assert!(
             found.ends_with(&brief) && !brief.contains("mixed ("),
