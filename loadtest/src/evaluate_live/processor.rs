@@ -27,9 +27,9 @@ impl Ticks {
     /// Share of the time since `earlier` in which processors were not idle, 0 to 1. Waiting for
     /// disks counts as idle, time stolen by other guests of the machine as busy.
     pub(crate) fn busy_since(self, earlier: Ticks) -> f64 {
-        let all = self.all.saturating_sub(earlier.all).max(1);
+        let all = self.all.saturating_sub(earlier.all);
         let idle = self.idle.saturating_sub(earlier.idle).min(all);
-        (all - idle) as f64 / all as f64
+        (all - idle) as f64 / all.max(1) as f64
     }
 
     /// Reads `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; the guests'

@@ -131,7 +131,11 @@ impl Report {
     }
 
     fn render(&self, heading: &str, table: fn(&Table) -> String) -> String {
-        let mut text = format!("{}\n\n", self.run_in_words());
+        let claim = match &self.refusal {
+            Some(reason) => format!("No claim from these figures: {reason}."),
+            None => "The machine was idle enough.".to_owned(),
+        };
+        let mut text = format!("{} {claim}\n\n", self.run_in_words());
         for (name, content) in self.tables() {
             if !content.is_empty() {
                 text.push_str(&format!("{heading}{name}\n\n{}\n", table(&content)));
@@ -140,12 +144,6 @@ impl Report {
         for agreement in &self.agreements {
             text.push_str(&in_words(agreement));
         }
-        text.push_str(&match &self.refusal {
-            Some(reason) => format!("No claim: {reason}.\n"),
-            None => {
-                "The machine was idle enough for these figures to be about the policies.\n".into()
-            }
-        });
         text
     }
 

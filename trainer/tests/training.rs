@@ -1,0 +1,127 @@
+//! A tiny run from start to end: what it writes, that it repeats, and that it goes on after an
+//! interruption.
+
+use lb_policy::model::{LoadOptions, RuntimeChoice, load_version};
+use lb_policy::{features::schema_id, time::Timestamp};
+use lb_simulator::family::Family;
+use lb_trainer::{
+    progress::Progress,
+    publish::{Destination, Provenance, publish},
+    settings::Settings,
+    train::{Trained, train},
+    weights::Weights,
+    work_folder::{Identity, WorkFolder},
+};
+use std::{fs, path::Path};
+
+fn settings() -> Settings {
+    let mut settings = Settings {
+        scenarios: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/tiny.yaml"),
+        ..Settings::default()
+    };
+    settings.network.first = 8;
+    settings.network.second = 6;
+    settings.gather.rounds = 3;
+    settings.gather.scenarios = 4;
+    settings.fit.window = 2;
+    settings.fit.batch = 64;
+    settings.validate.scenarios = 3;
+    settings.finetune.generations = 4;
+    settings.finetune.pairs = 2;
+    settings.finetune.scenarios = 2;
+    settings.finetune.validate_every = 2;
+    settings
+}
+
+fn train_in(folder: &Path, settings: &Settings) -> Trained {
+    let identity = Identity {
+        settings,
+        scenarios_sha256: String::new(),
+        schema: schema_id().to_owned(),
+    };
+    let work = WorkFolder::open(folder, &identity).unwrap();
+    let family = Family::load(&settings.scenarios).unwrap();
+    train(&family, settings, &work, &Progress::silent()).unwrap()
+}
+
+fn publish_to(dir: &Path, trained: &Trained, settings: &Settings) {
+    let provenance = Provenance {
+        command: "trainer train".to_owned(),
+        commit: "0123".to_owned(),
+    };
+    let destination = Destination::parse(dir).unwrap();
+    publish(trained, settings, &provenance, &destination).unwrap();
+}
+
+#[test]
+fn the_same_run_gives_the_same_files_and_so_does_an_interrupted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let settings = settings();
+    let whole = train_in(&at("whole"), &settings);
+    let again = train_in(&at("again"), &settings);
+
+    // As if the third round had been interrupted: the second one's data have to come again.
+    fs::create_dir(at("resumed")).unwrap();
+    for file in ["run.yaml", "baselines.json", "round-1.json", "round-2.json"] {
+        fs::copy(at("whole").join(file), at("resumed").join(file)).unwrap();
+    }
+    let resumed = train_in(&at("resumed"), &settings);
+    assert_eq!(whole, resumed);
+
+    for (name, trained) in [("whole", &whole), ("again", &again), ("resumed", &resumed)] {
+        publish_to(&at("models").join(name).join("2"), trained, &settings);
+    }
+    for file in ["weights.json", "training.json", "curve.svg"] {
+        let bytes = |name: &str| fs::read(at("models").join(name).join("2").join(file)).unwrap();
+        assert!(bytes("whole") == bytes("again"), "{file} differs");
+        assert!(bytes("whole") == bytes("resumed"), "{file} differs");
+    }
+}
+
+#[test]
+fn what_it_writes_is_a_model_that_the_proxy_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings();
+    let trained = train_in(&folder.path().join("work"), &settings);
+    let dir = folder.path().join("tiny/7");
+    publish_to(&dir, &trained, &settings);
+
+    let mut options = LoadOptions::new(|| Timestamp::ZERO);
+    options.runtime = RuntimeChoice::Native;
+    let model = load_version(&dir, &options).unwrap();
+    assert_eq!((model.name(), model.version()), ("tiny", 7));
+    assert_eq!(Weights::load(&dir).unwrap(), trained.weights);
+
+    let card = fs::read_to_string(dir.join("MODEL_CARD.md")).unwrap();
+    for text in [
+        "trainer train",
+        "| Seed | 1 |",
+        "peak_ewma",
+        "round 3",
+        "rounds: 3",
+    ] {
+        assert!(card.contains(text), "the card lacks {text:?}");
+    }
+    let manifest = fs::read_to_string(dir.join("manifest.yaml")).unwrap();
+    assert!(manifest.contains("in_flight"), "ranges are missing");
+
+    let again = Destination::parse(&dir).unwrap().check_free().unwrap_err();
+    assert!(again.to_string().contains("never overwritten"));
+}
+
+#[test]
+fn another_seed_gives_another_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings();
+    settings.gather.rounds = 1;
+    settings.finetune.generations = 0;
+    let first = train_in(&folder.path().join("1"), &settings);
+    settings.seed = 2;
+    let second = train_in(&folder.path().join("2"), &settings);
+    assert_ne!(first.weights, second.weights);
+    assert_eq!(
+        first.history.baselines, second.history.baselines,
+        "validation scenarios do not depend on the seed"
+    );
+}
