@@ -155,10 +155,13 @@ fn draw_tail(area: &Area<'_>, summary: &Summary) -> Result<(), PlotError> {
     draw_legend(&mut chart, SeriesLabelPosition::UpperRight)
 }
 
-fn draw_legend<'a, X: Ranged, Y: Ranged>(chart: &mut Chart<'a, X, Y>) -> Result<(), PlotError> {
+fn draw_legend<'a, X: Ranged, Y: Ranged>(
+    chart: &mut Chart<'a, X, Y>,
+    place: SeriesLabelPosition,
+) -> Result<(), PlotError> {
     chart
         .configure_series_labels()
-        .position(position)
+        .position(place)
         .background_style(WHITE.mix(0.85))
         .border_style(COLOURS[7])
         .label_font((FONT, 12))
