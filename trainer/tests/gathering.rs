@@ -25,11 +25,11 @@ impl Source for Changed {
 
 fn gathered(change: fn(&mut Scenario), weights: Option<&Weights>) -> Dataset {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/tiny.yaml");
-    let family = Family::load(&file).unwrap();
+    let family = Family::load(&file).expect("the family is sound");
     let mut settings = Settings::default();
     settings.gather.scenarios = 3;
     let source = Changed { family, change };
-    gather(&source, &settings, 0, weights, &ProgressBar::hidden()).unwrap()
+    gather(&source, &settings, 0, weights, &ProgressBar::hidden()).expect("gathers")
 }
 
 /// All values of a feature.
