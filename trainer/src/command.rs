@@ -196,6 +196,7 @@ impl FitArguments {
             batch: settings.batch,
             epochs: usize::from(self.epochs),
             gradient_limit: settings.gradient_limit,
+            focus: 0.0,
             seed: self.seed,
         }
     }

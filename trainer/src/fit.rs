@@ -21,6 +21,9 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Longer gradients are cut to this length.
     pub gradient_limit: f32,
+    /// How much less candidates weigh that are predicted to be far from the best; see
+    /// [`loss_with_gradient`].
+    pub focus: f32,
     /// Seed of the order of decisions.
     pub seed: u64,
 }
@@ -30,8 +33,9 @@ pub fn steps(decisions: usize, options: &FitOptions) -> usize {
     decisions.div_ceil(options.batch) * options.epochs
 }
 
-/// Fits `weights` to `data`; the mean loss of the last pass comes back. `progress` counts
-/// steps.
+/// Fits `weights` to `data`; the mean loss of the last pass comes back. The weights become the
+/// mean of those along the last pass, which evens out the noise of single steps (Polyak and
+/// Juditsky, 1992). `progress` counts steps.
 ///
 /// # Errors
 /// When there are no data, or the loss is not finite any more.
@@ -48,11 +52,12 @@ pub fn fit(
     let total = steps(data.len(), options) as f32;
     let mut step = 0.0f32;
     let mut mean = 0.0;
-    for _ in 0..options.epochs {
+    let mut along = vec![0.0f64; weights.values.len()];
+    for epoch in 1..=options.epochs {
         order.shuffle(&mut rng);
         let mut sum = 0.0;
         for indices in order.chunks(options.batch) {
-            let mut found = loss_with_gradient(weights, &Batch::new(data, indices)?)?;
+            let mut found = loss_with_gradient(weights, &Batch::new(data, indices)?, options.focus)?;
             ensure!(found.value.is_finite(), "the loss is not finite");
             cut_length(&mut found.gradient, options.gradient_limit);
             let rate = options.learning_rate * (1.0 - 0.9 * step / total);
@@ -60,8 +65,15 @@ pub fn fit(
             sum += f64::from(found.value) * indices.len() as f64;
             step += 1.0;
             progress.inc(1);
+            if epoch == options.epochs {
+                add(&mut along, &weights.values);
+            }
         }
         mean = sum / data.len() as f64;
+    }
+    let steps = order.len().div_ceil(options.batch) as f64;
+    for (value, sum) in weights.values.iter_mut().zip(&along) {
+        *value = (sum / steps) as f32;
     }
     Ok(mean)
 }
@@ -107,6 +119,12 @@ pub fn calibrate(weights: &mut Weights, data: &Dataset, batch: usize) -> anyhow:
     Ok(())
 }
 
+fn add(sums: &mut [f64], values: &[f32]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(*value);
+    }
+}
+
 fn cut_length(gradient: &mut [f32], limit: f32) {
     let length = gradient
         .iter()
@@ -133,6 +151,7 @@ mod tests {
         batch: 64,
         epochs: 4,
         gradient_limit: 2.0,
+        focus: 0.0,
         seed: 1,
     };
     /// A feature that the hand-set model ignores.

@@ -17,6 +17,8 @@ pub struct Batch {
     contexts: Tensor,
     /// Number of the decision of each row, [rows].
     owners: Tensor,
+    /// The same for plain loops.
+    owner_of: Vec<u32>,
     /// One over the number of candidates, [decisions, 1].
     per_candidate: Tensor,
     /// [rows]
@@ -59,11 +61,31 @@ impl Batch {
         Ok(Self {
             rows: Tensor::from_vec(rows, (count, FEATURES), device)?,
             contexts: Tensor::from_vec(contexts, (decisions, CONTEXT), device)?,
-            owners: Tensor::from_vec(owners, count, device)?,
+            owners: Tensor::from_slice(&owners, count, device)?,
+            owner_of: owners,
             per_candidate: Tensor::from_vec(per_candidate, (decisions, 1), device)?,
             targets: Tensor::from_vec(targets, count, device)?,
             weights: Tensor::from_vec(weights, count, device)?,
         })
+    }
+}
+
+impl Batch {
+    /// The weights by predicted `costs`, adding up to 1, [rows].
+    fn focused_weights(&self, costs: &Tensor, focus: f32) -> Result<Tensor> {
+        let costs: Vec<f32> = costs.to_vec1()?;
+        let mut weights: Vec<f32> = self.weights.to_vec1()?;
+        let mut best = vec![f32::INFINITY; self.per_candidate.dim(0)?];
+        for (owner, cost) in self.owner_of.iter().zip(&costs) {
+            let least = &mut best[*owner as usize];
+            *least = least.min(*cost);
+        }
+        for ((owner, cost), weight) in self.owner_of.iter().zip(&costs).zip(&mut weights) {
+            *weight *= (focus * (best[*owner as usize] - cost)).exp();
+        }
+        scale_to_one(&mut weights);
+        let count = weights.len();
+        Tensor::from_vec(weights, count, &Device::Cpu)
     }
 }
 
@@ -80,16 +102,19 @@ pub fn costs(weights: &Weights, batch: &Batch) -> Result<Vec<f32>> {
 /// # Errors
 /// When the tensor library fails.
 pub fn loss(weights: &Weights, batch: &Batch) -> Result<f32> {
-    Parameters::new(weights)?.loss(batch)?.to_scalar()
+    Parameters::new(weights)?.loss(batch, 0.0)?.to_scalar()
 }
 
-/// The loss of a batch with its gradient.
+/// The loss of a batch with its gradient. A candidate weighs less the worse it is predicted to
+/// be, by `exp(-focus)` for each unit of cost above the best of its decision: those far behind
+/// are not chosen whatever they cost. By the prediction and not by the target, which would
+/// make lucky targets weigh more.
 ///
 /// # Errors
 /// When the tensor library fails.
-pub fn loss_with_gradient(weights: &Weights, batch: &Batch) -> Result<Loss> {
+pub fn loss_with_gradient(weights: &Weights, batch: &Batch, focus: f32) -> Result<Loss> {
     let parameters = Parameters::new(weights)?;
-    let loss = parameters.loss(batch)?;
+    let loss = parameters.loss(batch, focus)?;
     let gradients = loss.backward()?;
     let mut gradient = Vec::with_capacity(weights.values.len());
     for (part, variable) in Part::ALL.into_iter().zip(&parameters.variables) {
@@ -143,9 +168,15 @@ impl Parameters {
             .squeeze(1)
     }
 
-    fn loss(&self, batch: &Batch) -> Result<Tensor> {
-        let errors = self.costs(batch)?.sub(&batch.targets)?;
-        errors.sqr()?.mul(&batch.weights)?.sum_all()
+    fn loss(&self, batch: &Batch, focus: f32) -> Result<Tensor> {
+        let costs = self.costs(batch)?;
+        let squares = costs.sub(&batch.targets)?.sqr()?;
+        if focus > 0.0 {
+            squares.mul(&batch.focused_weights(&costs.detach(), focus)?)
+        } else {
+            squares.mul(&batch.weights)
+        }?
+        .sum_all()
     }
 }
 
@@ -221,7 +252,7 @@ mod tests {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
         let (data, weights) = (random_data(&mut rng), random_weights(&mut rng));
         let batch = Batch::new(&data, &[0, 1, 2, 3]).unwrap();
-        let exact = loss_with_gradient(&weights, &batch).unwrap();
+        let exact = loss_with_gradient(&weights, &batch, 0.0).unwrap();
         assert_eq!(exact.gradient.len(), weights.values.len());
         for part in Part::ALL {
             let index = weights.range(part).start;

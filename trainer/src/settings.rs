@@ -86,6 +86,9 @@ pub struct FitSettings {
     pub window: usize,
     /// Longer gradients are cut to this length.
     pub gradient_limit: f32,
+    /// How much less candidates weigh that are predicted to be far from the best of their
+    /// decision: by `exp(-focus)` for each unit of cost. 0 weighs all alike.
+    pub focus: f32,
 }
 
 /// Choice between rounds.
@@ -148,7 +151,7 @@ impl Default for GatherSettings {
     fn default() -> Self {
         Self {
             rounds: 8,
-            scenarios: 90,
+            scenarios: 200,
             thinning: 1.0,
             sampled: 0.13,
             // The study's 3 %, and the 30 % of its sampled decisions that it drew evenly.
@@ -169,6 +172,7 @@ impl Default for FitSettings {
             last_epochs: 5,
             window: 4,
             gradient_limit: 2.0,
+            focus: 0.7,
         }
     }
 }
@@ -176,7 +180,7 @@ impl Default for FitSettings {
 impl Default for ValidateSettings {
     fn default() -> Self {
         Self {
-            scenarios: 48,
+            scenarios: 120,
             thinning: 1.0,
         }
     }
@@ -186,13 +190,13 @@ impl Default for FinetuneSettings {
     fn default() -> Self {
         Self {
             generations: 96,
-            pairs: 8,
-            scenarios: 6,
+            pairs: 12,
+            scenarios: 16,
             thinning: 0.3,
             sigma: 0.04,
             learning_rate: 4e-3,
             validate_every: 8,
-            patience: 4,
+            patience: 5,
         }
     }
 }
@@ -269,7 +273,13 @@ impl FitSettings {
         within("fit.epochs", self.epochs, 1, MAX_COUNT)?;
         within("fit.last_epochs", self.last_epochs, 1, MAX_COUNT)?;
         within("fit.window", self.window, 1, MAX_COUNT)?;
-        positive("fit.gradient_limit", f64::from(self.gradient_limit))
+        positive("fit.gradient_limit", f64::from(self.gradient_limit))?;
+        let focus = self.focus;
+        ensure!(
+            (0.0..=10.0).contains(&focus),
+            "fit.focus: {focus} is not within 0 to 10"
+        );
+        Ok(())
     }
 }
 

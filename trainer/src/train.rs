@@ -259,6 +259,7 @@ impl Run<'_> {
                 settings.epochs
             },
             gradient_limit: settings.gradient_limit,
+            focus: settings.focus,
             seed: seeds::fitting(self.settings.seed, round),
         };
         let stage = format!("round {}: fit", round + 1);
