@@ -12,8 +12,8 @@ use worlds::{first_in_first_out, plain, run_with};
 /// Mean work of a request in seconds.
 const WORK: f64 = 0.01;
 const UTILIZATION: f64 = 0.7;
-/// Some 1.4 million requests: the standard error of the means is then well below 1 %.
-const DURATION: f64 = 20_000.0;
+/// Some 700 thousand requests: the standard error of the means is then about 1 %.
+const DURATION: f64 = 10_000.0;
 
 fn run(scenario: &Scenario) -> RunResult {
     run_with(scenario, PolicyConfig::Random)
