@@ -11,17 +11,17 @@ use lb_policy::features::{CONTEXT, FEATURES};
 /// Decisions on tensors.
 #[derive(Debug)]
 pub struct Batch {
-    /// [rows, FEATURES]
+    /// `[rows, FEATURES]`
     rows: Tensor,
-    /// [decisions, CONTEXT]
+    /// `[decisions, CONTEXT]`
     contexts: Tensor,
-    /// Number of the decision of each row, [rows].
+    /// Number of the decision of each row, `[rows]`.
     owners: Tensor,
-    /// One over the number of candidates, [decisions, 1].
+    /// One over the number of candidates, `[decisions, 1]`.
     per_candidate: Tensor,
-    /// [rows]
+    /// `[rows]`
     targets: Tensor,
-    /// Adding up to 1, [rows].
+    /// Adding up to 1, `[rows]`.
     weights: Tensor,
 }
 
@@ -123,7 +123,7 @@ impl Parameters {
         self.variables[part as usize].as_tensor()
     }
 
-    /// [rows]
+    /// `[rows]`
     fn costs(&self, batch: &Batch) -> Result<Tensor> {
         let part = |part| self.part(part);
         let shared = batch
@@ -149,7 +149,7 @@ impl Parameters {
     }
 }
 
-/// [decisions, width]
+/// `[decisions, width]`
 fn mean_by_decision(h: &Tensor, batch: &Batch) -> Result<Tensor> {
     let decisions = batch.per_candidate.dim(0)?;
     Tensor::zeros((decisions, h.dim(1)?), h.dtype(), h.device())?
