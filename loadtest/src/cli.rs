@@ -35,6 +35,10 @@ pub(crate) struct Cli {
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<WrittenHeader>,
 
+    /// The first seconds of the load that are sent but not counted.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    warm_up: f64,
+
     /// How arrivals are spread.
     #[arg(long, value_enum, default_value_t = Spread::Poisson)]
     arrivals: Spread,
@@ -101,6 +105,7 @@ impl Cli {
         };
         let plan = Plan {
             steps: self.steps()?,
+            warm_up: seconds("--warm-up", self.warm_up)?,
             mix: self.mix(),
             arrivals: match self.arrivals {
                 Spread::Poisson => Arrivals::Poisson,
@@ -264,6 +269,7 @@ mod tests {
             &["http://a:1", "--rate", "0"],
             &["http://a:1", "--seconds=-1"],
             &["http://a:1", "--timeout", "0"],
+            &["http://a:1", "--seconds", "5", "--warm-up", "5"],
             &["http://a:1", "--step", "10"],
             &["http://a:1", "--step", "10:1", "--rate", "5"],
             &["http://a:1", "--mix", "GET /x"],

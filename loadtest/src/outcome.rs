@@ -23,3 +23,10 @@ pub(crate) enum Outcome {
     /// Underway when the run was cancelled.
     Unfinished,
 }
+
+impl Outcome {
+    /// Whether it is an answer of 500 or above.
+    pub(crate) fn is_server_error(&self) -> bool {
+        matches!(self, Outcome::Answered { status, .. } if status.is_server_error())
+    }
+}

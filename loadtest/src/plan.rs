@@ -11,6 +11,9 @@ pub struct Plan {
     pub target: Uri,
     /// Rates one after another; the run lasts as long as all of them.
     pub steps: Vec<Step>,
+    /// Requests due earlier than this are sent as all others and left out of every figure; 0 by
+    /// default.
+    pub warm_up: Duration,
     /// How requests are spread within a step.
     pub arrivals: Arrivals,
     /// Kinds of requests; each arrival draws one by weight.
@@ -81,6 +84,7 @@ impl Plan {
                 rate_per_s,
                 duration,
             }],
+            warm_up: Duration::ZERO,
             arrivals: Arrivals::Poisson,
             mix: vec![Kind::get("/")],
             seed: 0,
@@ -104,6 +108,12 @@ impl Plan {
         ensure(plain, "target", "http://host:port", &self.target)?;
         ensure(!self.steps.is_empty(), "steps", "at least one", 0)?;
         self.steps.iter().try_for_each(Step::check)?;
+        ensure(
+            self.warm_up.is_zero() || self.warm_up < self.duration(),
+            "warm_up",
+            "less than all steps together",
+            format!("{:?}", self.warm_up),
+        )?;
         ensure(!self.mix.is_empty(), "mix", "at least one kind", 0)?;
         self.mix.iter().try_for_each(Kind::check)?;
         let timeout = self.timeout;
@@ -207,6 +217,7 @@ mod tests {
         assert!(refused(|p| p.steps[0].rate_per_s = 0.0).starts_with("rate_per_s"));
         assert!(refused(|p| p.steps[0].rate_per_s = f64::NAN).starts_with("rate_per_s"));
         assert!(refused(|p| p.steps[0].duration = Duration::MAX).starts_with("duration"));
+        assert!(refused(|p| p.warm_up = Duration::from_secs(1)).starts_with("warm_up"));
         assert!(refused(|p| p.mix.clear()).starts_with("mix"));
         assert!(refused(|p| p.mix[0].weight = -1.0).contains("-1"));
         assert!(refused(|p| p.mix[0].path = "x".into()).starts_with("path"));

@@ -28,6 +28,8 @@ pub struct Snapshot {
 pub(crate) struct Tally {
     pub(crate) counts: Counts,
     pub(crate) latency: Histogram<u64>,
+    /// Answers below 500, and timeouts with the time waited.
+    pub(crate) success_latency: Histogram<u64>,
     pub(crate) lateness: Histogram<u64>,
     pub(crate) header_values: BTreeMap<String, u64>,
     recent_latency: Histogram<u64>,
@@ -49,6 +51,7 @@ impl Progress {
         Progress(Arc::new(Mutex::new(Tally {
             counts: Counts::default(),
             latency: histogram(),
+            success_latency: histogram(),
             lateness: histogram(),
             header_values: BTreeMap::new(),
             recent_latency: histogram(),
@@ -85,6 +88,9 @@ impl Progress {
             let us = as_us(latency);
             tally.latency.saturating_record(us);
             tally.recent_latency.saturating_record(us);
+            if !outcome.is_server_error() {
+                tally.success_latency.saturating_record(us);
+            }
         }
         if let Outcome::Answered { counted, .. } = outcome {
             let value = counted.as_ref().map(|value| value.as_bytes());

@@ -15,12 +15,14 @@ pub struct Report {
     /// How requests ended.
     #[serde(flatten)]
     pub counts: Counts,
-    /// From the first arrival's clock start to the last end.
+    /// From the start, or the end of the warm-up, to the last end.
     pub elapsed_s: f64,
     /// Answers per second of `elapsed_s`.
     pub answered_per_s: f64,
     /// From the intended start to the end of the answer; timeouts count with the time waited.
     pub latency_ms: Quantiles,
+    /// The same without answers of 500 and above, which are often quick and would flatter.
+    pub success_latency_ms: Quantiles,
     /// From the intended start to the real one: large figures mean that the generator was too slow.
     pub lateness_ms: Quantiles,
     /// Answers by value of the header asked for.
@@ -38,6 +40,7 @@ impl Report {
             elapsed_s,
             answered_per_s: answered / elapsed_s.max(1e-9),
             latency_ms: Quantiles::of(&tally.latency),
+            success_latency_ms: Quantiles::of(&tally.success_latency),
             lateness_ms: Quantiles::of(&tally.lateness),
             header_values: tally.header_values.clone(),
             cancelled,

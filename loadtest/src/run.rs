@@ -50,15 +50,17 @@ pub async fn run_with_progress(
     let (over, all_sent) = oneshot::channel();
     let (cancelling, cancelled) = watch::channel(false);
     let room = Arc::new(Semaphore::new(plan.max_outstanding));
+    let start = Instant::now();
+    let counted_from = start + plan.warm_up;
     let sender = Sender {
         client: Arc::new(Client::new(&plan)?),
         progress: progress.clone(),
         room: Arc::clone(&room),
         cancelled,
         run_time: Handle::current(),
+        counted_from,
         _over: over,
     };
-    let start = Instant::now();
     let pace = Pace::start(Schedule::new(&plan), start, move |arrival, intended| {
         sender.send(arrival, intended);
     })?;
@@ -77,7 +79,7 @@ pub async fn run_with_progress(
         cancelling.send_replace(true);
         finished.await;
     }
-    Ok(Report::of(&progress.tally(), start.elapsed(), early))
+    Ok(Report::of(&progress.tally(), counted_from.elapsed(), early))
 }
 
 /// Every request holds a permit until its end, so all permits at hand means none underway.
@@ -94,22 +96,34 @@ struct Sender {
     room: Arc<Semaphore>,
     cancelled: watch::Receiver<bool>,
     run_time: Handle,
+    /// Requests due earlier are the warm-up.
+    counted_from: Instant,
     /// Dropped with the sender after the last arrival.
     _over: oneshot::Sender<()>,
 }
 
 impl Sender {
     fn send(&self, arrival: Arrival, intended: Instant) {
-        self.progress.count_sent(intended.elapsed());
-        match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(permit) => self.spawn(arrival, intended, permit),
-            Err(_) => self.progress.count_end(&Outcome::Overrun, Duration::ZERO),
+        let progress = (intended >= self.counted_from).then(|| self.progress.clone());
+        if let Some(progress) = &progress {
+            progress.count_sent(intended.elapsed());
+        }
+        match (Arc::clone(&self.room).try_acquire_owned(), progress) {
+            (Ok(permit), progress) => self.spawn(arrival, intended, permit, progress),
+            (Err(_), Some(progress)) => progress.count_end(&Outcome::Overrun, Duration::ZERO),
+            (Err(_), None) => {}
         }
     }
 
-    fn spawn(&self, arrival: Arrival, intended: Instant, permit: OwnedSemaphorePermit) {
+    /// Without `progress` the request's end is not counted.
+    fn spawn(
+        &self,
+        arrival: Arrival,
+        intended: Instant,
+        permit: OwnedSemaphorePermit,
+        progress: Option<Progress>,
+    ) {
         let client = Arc::clone(&self.client);
-        let progress = self.progress.clone();
         let mut cancelled = self.cancelled.clone();
         let request = async move {
             let outcome = tokio::select! {
@@ -117,7 +131,9 @@ impl Sender {
                 // The other end being gone means that the run was dropped.
                 _ = cancelled.wait_for(|cancelled| *cancelled) => Outcome::Unfinished,
             };
-            progress.count_end(&outcome, intended.elapsed());
+            if let Some(progress) = progress {
+                progress.count_end(&outcome, intended.elapsed());
+            }
             drop(permit);
         };
         drop(self.run_time.spawn(request));

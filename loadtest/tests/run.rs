@@ -102,6 +102,32 @@ async fn a_pause_of_the_server_shows_in_the_tail() {
 }
 
 #[tokio::test]
+async fn the_warm_up_is_sent_and_not_counted() {
+    let mock = server(|_| ()).await;
+    let mut plan = plan_for(&mock.url());
+    plan.warm_up = Duration::from_micros(100_500);
+    let report = complete(plan).await;
+    assert_eq!(mock.counts().answered(), 200);
+    assert_eq!(report.counts.arrivals, 100);
+    assert_eq!(ended(&report.counts), 100);
+    assert!(report.elapsed_s < 10.0 && report.elapsed_s >= 0.099);
+}
+
+#[tokio::test]
+async fn quick_errors_do_not_flatter_the_latency_of_successes() {
+    let mock = server(|s| s.service_time = ServiceTime::Fixed(Duration::from_millis(50))).await;
+    let status = http::StatusCode::SERVICE_UNAVAILABLE;
+    mock.inject(Fault::FastFail { rate: 0.9, status });
+    let mut plan = plan_for(&mock.url());
+    plan.steps[0].rate_per_s = 100.0;
+    plan.steps[0].duration = Duration::from_secs(1);
+    let report = complete(plan).await;
+    assert!(report.counts.server_errors() > 50, "{:?}", report.counts);
+    assert!(report.success_latency_ms.p50 >= 50.0);
+    assert!(report.latency_ms.p50 < report.success_latency_ms.p50);
+}
+
+#[tokio::test]
 async fn a_closed_port_counts_as_connect_errors() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());

@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Forgive { balancer: u16 },
     /// A policy does its work off the path of requests.
     Refresh { balancer: u16 },
+    /// An answer to a probe is due.
+    Probed { balancer: u16, server: u16 },
 }
 
 /// Events in order of time, those of the same time in the order in which they were added.

@@ -21,8 +21,9 @@ pub(crate) struct OpenRequest {
     pub(crate) in_flight: Option<InFlight>,
     /// Whether a server or an event still knows of it.
     pub(crate) is_somewhere: bool,
-    /// When it reached the server.
+    /// When it reached the server, and how many it met there.
     pub(crate) reached_at: Timestamp,
+    pub(crate) met: usize,
     /// The answer on its way back.
     pub(crate) answer: Answer,
     /// What an observer calls the present attempt.
@@ -98,6 +99,7 @@ impl OpenRequest {
             in_flight: None,
             is_somewhere: false,
             reached_at: Timestamp::ZERO,
+            met: 0,
             answer: Answer::broken(),
             token: None,
         }

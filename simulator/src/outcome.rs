@@ -23,7 +23,7 @@ pub struct RunResult {
     pub decisions: u64,
     /// Of those, made by a learned policy's fallback.
     pub fallbacks: u64,
-    /// Requests sent to each server.
+    /// Requests sent to each server, retries included.
     pub sent: Vec<u64>,
 }
 

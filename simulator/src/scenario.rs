@@ -26,7 +26,8 @@ pub struct Scenario {
     pub arrivals: Arrivals,
     /// What happens to servers, in order of time.
     pub changes: Vec<TimedChange>,
-    /// A balancer gives a request up after this; the server goes on working on it.
+    /// A balancer gives a request up this long after it came, whatever it has tried; the server
+    /// goes on working on it.
     pub timeout: f64,
     /// Active checks by every balancer; `None` for none, then everyone counts as healthy.
     pub health_check: Option<HealthCheck>,

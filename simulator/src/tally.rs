@@ -160,6 +160,7 @@ fn quantiles<const N: usize>(sample: &mut [f32], shares: [f64; N]) -> [f64; N] {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 

@@ -62,6 +62,15 @@ mod tests {
     }
 
     #[test]
+    fn vector_code_gives_the_bits_of_plain_code() {
+        let values: Vec<f32> = (0..1003).map(|i| 1.01f32.powi(i - 400)).collect();
+        let mut vectorized = values.clone();
+        ln_in_place(&mut vectorized);
+        let plain: Vec<f32> = values.iter().map(|value| ln(*value)).collect();
+        assert_eq!(vectorized, plain);
+    }
+
+    #[test]
     fn one_gives_exactly_zero() {
         assert_eq!(ln(1.0), 0.0);
     }

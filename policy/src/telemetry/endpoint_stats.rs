@@ -144,9 +144,9 @@ impl EndpointStats {
             return;
         }
         let _writing = self.lock();
-        self.piggyback.replace(&report, now);
-        self.load_trend
-            .record_piggyback(&report, self.in_flight() as f32);
+        let own = self.in_flight();
+        self.piggyback.replace(&report, own, now);
+        self.load_trend.record_piggyback(&report, own as f32);
         if let Some(in_flight) = report.in_flight {
             self.response_times.record_queue(in_flight);
         }
@@ -159,7 +159,7 @@ impl EndpointStats {
             return;
         }
         let _writing = self.lock();
-        self.registry.replace(&report, now);
+        self.registry.replace(&report, self.in_flight(), now);
         self.load_trend.record_capacity(&report);
     }
 
@@ -206,7 +206,7 @@ impl EndpointStats {
     /// The latest report that came with a response.
     #[inline]
     pub fn piggybacked(&self, now: Timestamp) -> Option<Reported> {
-        self.piggyback.read(now)
+        self.piggyback.read(self.in_flight(), now)
     }
 
     /// How much it gets done, by the latest report that came with a response; `None` unless
@@ -224,8 +224,9 @@ impl EndpointStats {
     /// Requests in flight at the endpoint by the fresher of its two reports, or the own ones.
     #[inline]
     pub fn fused_in_flight(&self, now: Timestamp) -> f32 {
-        let own = self.in_flight() as f32;
-        fused_in_flight(self.piggyback.read(now), self.registry.read(now), own)
+        let own = self.in_flight();
+        let (piggyback, registry) = (self.piggyback.read(own, now), self.registry.read(own, now));
+        fused_in_flight(piggyback, registry, own as f32)
     }
 
     /// Seconds without any answer while own requests were in flight, else 0.
@@ -240,9 +241,10 @@ impl EndpointStats {
     /// Everything at once. The values are each whole, but not all of one instant.
     #[inline]
     pub fn read(&self, now: Timestamp) -> Reading {
+        let in_flight = self.in_flight();
         Reading {
             weight: self.weight() as f32,
-            in_flight: self.in_flight() as f32,
+            in_flight: in_flight as f32,
             in_flight_work: self.flying.work(),
             mean_age_seconds: self.flying.mean_age_seconds(now),
             silence_seconds: self.silence_seconds(now),
@@ -252,8 +254,8 @@ impl EndpointStats {
             latency: self.latency.read(),
             errors: self.errors.read(now),
             peak: self.peak.read(now),
-            piggyback: self.piggyback.read(now),
-            registry: self.registry.read(now),
+            piggyback: self.piggyback.read(in_flight, now),
+            registry: self.registry.read(in_flight, now),
             load_trend: self.load_trend.read(),
             health: self.health.read(now),
         }
@@ -262,8 +264,6 @@ impl EndpointStats {
     /// Takes a request off the sums.
     pub(super) fn leave(&self, share: Share) {
         self.flying.leave(share);
-        self.piggyback.request_ended();
-        self.registry.request_ended();
     }
 
     /// Takes in a result; cancelled ones say nothing and must not come here.
@@ -320,8 +320,6 @@ impl EndpointStats {
     }
 
     fn enter(&self, share: Share, now: Timestamp) {
-        self.piggyback.request_started();
-        self.registry.request_started();
         let _writing = self.lock();
         if self.flying.enter(share) == 0 {
             self.last_progress.store(now);
@@ -344,11 +342,10 @@ impl EndpointStats {
     /// Requests in flight at the endpoint, as far as can be known here.
     fn load_estimate(&self, now: Timestamp) -> f32 {
         let own = self.in_flight() as f32;
-        let reported = self
-            .piggyback
-            .read(now)
-            .and_then(|report| report.in_flight_now(own));
-        reported.unwrap_or(own)
+        let report = self.piggybacked(now);
+        report
+            .and_then(|report| report.in_flight_now(own))
+            .unwrap_or(own)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 
 use super::cut::cut;
 use crate::time::Timestamp;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Parts of one average request that work is counted in.
 const WORK_UNIT: f32 = 1024.0;
@@ -17,13 +17,17 @@ pub(super) struct Share {
     work_units: u32,
 }
 
+/// Bits of the sum of work; the count stands above them. The work of one request needs 16, so
+/// that there is room for 2^24 requests, more than a machine has ports.
+const WORK_BITS: u32 = 40;
+
 /// Sums over the requests in flight.
 #[derive(Debug, Default)]
 pub(super) struct Flying {
-    count: AtomicU32,
+    /// Number of requests and their work: one atomic operation for both.
+    count_and_work: AtomicU64,
     /// Sum of the send times in nanoseconds, modulo 2^64.
     sent_at_sum: AtomicU64,
-    work_units: AtomicU64,
 }
 
 impl Share {
@@ -35,6 +39,10 @@ impl Share {
             work_units: (work * WORK_UNIT) as u32,
         }
     }
+
+    fn count_and_work(self) -> u64 {
+        (1 << WORK_BITS) + u64::from(self.work_units)
+    }
 }
 
 impl Flying {
@@ -42,29 +50,30 @@ impl Flying {
     pub(super) fn enter(&self, share: Share) -> u32 {
         self.sent_at_sum
             .fetch_add(share.sent_at.as_nanos(), Relaxed);
-        self.work_units
-            .fetch_add(u64::from(share.work_units), Relaxed);
-        self.count.fetch_add(1, Relaxed)
+        let before = self
+            .count_and_work
+            .fetch_add(share.count_and_work(), Relaxed);
+        (before >> WORK_BITS) as u32
     }
 
     /// Takes off what [`Flying::enter`] added.
     pub(super) fn leave(&self, share: Share) {
-        self.count.fetch_sub(1, Relaxed);
-        self.work_units
-            .fetch_sub(u64::from(share.work_units), Relaxed);
+        self.count_and_work
+            .fetch_sub(share.count_and_work(), Relaxed);
         self.sent_at_sum
             .fetch_sub(share.sent_at.as_nanos(), Relaxed);
     }
 
     #[inline]
     pub(super) fn count(&self) -> u32 {
-        self.count.load(Relaxed)
+        (self.count_and_work.load(Relaxed) >> WORK_BITS) as u32
     }
 
     /// Work in flight, in average requests.
     #[inline]
     pub(super) fn work(&self) -> f32 {
-        self.work_units.load(Relaxed) as f32 * (1.0 / WORK_UNIT)
+        let work_units = self.count_and_work.load(Relaxed) & ((1 << WORK_BITS) - 1);
+        work_units as f32 * (1.0 / WORK_UNIT)
     }
 
     /// Mean age of the requests in flight, 0 without any. The difference of the wrapped sums
@@ -109,7 +118,7 @@ mod tests {
                 flying.leave(share);
             }
             prop_assert_eq!(flying.count(), 0);
-            prop_assert_eq!(flying.work_units.into_inner(), 0);
+            prop_assert_eq!(flying.count_and_work.into_inner(), 0);
             prop_assert_eq!(flying.sent_at_sum.into_inner(), 0);
         }
 
@@ -145,7 +154,7 @@ mod tests {
             }
         });
         assert_eq!(flying.count(), 0);
-        assert_eq!(flying.work_units.into_inner(), 0);
+        assert_eq!(flying.count_and_work.into_inner(), 0);
         assert_eq!(flying.sent_at_sum.into_inner(), 0);
     }
 }

@@ -4,7 +4,7 @@
 use super::cell::{F32Cell, TimeCell};
 use crate::time::Timestamp;
 use std::{
-    sync::atomic::{AtomicI32, Ordering::Relaxed},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -68,7 +68,8 @@ pub(super) struct ReportCell {
     latency_seconds: F32Cell,
     requests_per_second: F32Cell,
     errors_per_second: F32Cell,
-    own_since: AtomicI32,
+    /// Own requests in flight when it came: what there are more by now were sent since.
+    own_then: AtomicU32,
     at: TimeCell,
 }
 
@@ -110,13 +111,14 @@ impl ReportCell {
             latency_seconds: F32Cell::new(ABSENT),
             requests_per_second: F32Cell::new(ABSENT),
             errors_per_second: F32Cell::new(ABSENT),
-            own_since: AtomicI32::new(0),
+            own_then: AtomicU32::new(0),
             at: TimeCell::never(),
         }
     }
 
-    /// Replaces the report by a sane one. Under the endpoint's lock.
-    pub(super) fn replace(&self, report: &LoadReport, now: Timestamp) {
+    /// Replaces the report by a sane one, while `own` requests are in flight. Under the
+    /// endpoint's lock.
+    pub(super) fn replace(&self, report: &LoadReport, own: u32, now: Timestamp) {
         self.in_flight.store(report.in_flight.unwrap_or(ABSENT));
         self.utilization.store(report.utilization.unwrap_or(ABSENT));
         let latency_seconds = report.latency.map_or(ABSENT, |l| l.as_secs_f32());
@@ -125,24 +127,17 @@ impl ReportCell {
             .store(report.requests_per_second.unwrap_or(ABSENT));
         self.errors_per_second
             .store(report.errors_per_second.unwrap_or(ABSENT));
-        self.own_since.store(0, Relaxed);
+        self.own_then.store(own, Relaxed);
         self.at.store(now);
     }
 
-    pub(super) fn request_started(&self) {
-        self.own_since.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn request_ended(&self) {
-        self.own_since.fetch_sub(1, Relaxed);
-    }
-
+    /// The report, read while `own` requests are in flight.
     #[inline]
-    pub(super) fn read(&self, now: Timestamp) -> Option<Reported> {
+    pub(super) fn read(&self, own: u32, now: Timestamp) -> Option<Reported> {
         let age_seconds = self.at.age_seconds(now)?;
         Some(Reported {
             in_flight: present(self.in_flight.load()),
-            own_since: self.own_since.load(Relaxed) as f32,
+            own_since: own as f32 - self.own_then.load(Relaxed) as f32,
             utilization: present(self.utilization.load()),
             latency_seconds: present(self.latency_seconds.load()),
             age_seconds,
@@ -209,8 +204,8 @@ mod tests {
             errors_per_second: Some(f32::INFINITY),
         };
         let cell = ReportCell::new();
-        cell.replace(&report.sane(), Timestamp::ZERO);
-        let read = cell.read(Timestamp::ZERO).expect("a report was stored");
+        cell.replace(&report.sane(), 0, Timestamp::ZERO);
+        let read = cell.read(0, Timestamp::ZERO).expect("a report was stored");
         assert_eq!(read.in_flight, Some(MAX_IN_FLIGHT));
         assert_eq!(read.utilization, Some(MAX_UTILIZATION));
         assert_eq!(read.latency_seconds, Some(MAX_LATENCY_SECONDS));
@@ -229,13 +224,13 @@ mod tests {
             requests_per_second: Some(50.0),
             ..LoadReport::default()
         };
-        cell.replace(&requests, Timestamp::ZERO);
+        cell.replace(&requests, 0, Timestamp::ZERO);
         assert_eq!(cell.throughput(Timestamp::ZERO), None);
         let both = LoadReport {
             utilization: Some(0.5),
             ..requests
         };
-        cell.replace(&both, Timestamp::ZERO);
+        cell.replace(&both, 0, Timestamp::ZERO);
         let told = cell
             .throughput(Timestamp::from_nanos(2_000_000_000))
             .expect("both were told");
@@ -249,12 +244,14 @@ mod tests {
             in_flight: Some(3.0),
             ..LoadReport::default()
         };
-        cell.replace(&report, Timestamp::ZERO);
-        cell.request_started();
-        cell.request_started();
-        cell.request_ended();
-        let read = cell.read(Timestamp::ZERO).expect("a report was stored");
-        assert_eq!(read.in_flight_now(0.0), Some(4.0));
+        cell.replace(&report, 2, Timestamp::ZERO);
+        let read = |own| {
+            cell.read(own, Timestamp::ZERO)
+                .expect("a report was stored")
+        };
+        assert_eq!(read(3).in_flight_now(3.0), Some(4.0));
+        assert_eq!(read(0).in_flight_now(0.0), Some(1.0));
+        let read = read(2);
         assert_eq!(
             read.in_flight_now(9.0),
             Some(9.0),

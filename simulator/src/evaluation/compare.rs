@@ -129,3 +129,108 @@ fn ratio(own: f64, other: f64) -> f64 {
         own / other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::fixture::Fixture;
+
+    const FILES: [&str; 2] = ["families/a.yaml", "families/b.yaml"];
+
+    fn pair<'a>(fixture: &'a Fixture, family: usize, contender: &str) -> Pair<'a> {
+        Pair {
+            family: &fixture.families[family],
+            contender: fixture.index(contender),
+            baseline: fixture.index("peak_ewma"),
+        }
+    }
+
+    fn assert_near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn the_best_in_hindsight_is_one_hand_written_policy_by_its_mean_objective() {
+        let fixture = Fixture::default();
+        let best = |fixture: &Fixture| hindsight_best(&fixture.contenders, &fixture.families[0]);
+        let label = "least_request";
+        assert_eq!(best(&fixture), Some(fixture.index("peak_ewma")));
+        // Faster on three seeds of four, and 1000 times as slow on the fourth.
+        let changed = fixture.change("families/heterogeneous.yaml", label, |seed, figures| {
+            *figures = crate::evaluation::fixture::figures(if seed == 0 { 1e3 } else { 0.5 });
+        });
+        assert_eq!(best(&changed), Some(changed.index("peak_ewma")));
+        let changed = changed.change("families/heterogeneous.yaml", label, |_, figures| {
+            *figures = crate::evaluation::fixture::figures(0.9);
+        });
+        assert_eq!(best(&changed), Some(changed.index(label)));
+        let oracles = Fixture::of(&["oracle"], &[("f/a.yaml", &[1.0])]);
+        assert_eq!(best(&oracles), None);
+    }
+
+    #[test]
+    fn ratios_are_paired_by_seed_and_averaged_over_families() {
+        let fixture = Fixture::new(&FILES)
+            .change(FILES[0], "peak_ewma", |seed, f| {
+                f.latency.p99 = seed as f64 + 1.0
+            })
+            .change(FILES[0], "oracle", |seed, f| {
+                f.latency.p99 = 2.0 * (seed as f64 + 1.0)
+            });
+        let pairs = [pair(&fixture, 0, "oracle"), pair(&fixture, 1, "oracle")];
+        assert_eq!(ratios(&pairs[0], Metric::P99), [2.0; 4]);
+        let found = median_ratio(&pairs[..1], Metric::P99);
+        assert_near(found.value, 2.0);
+        assert_near(found.high - found.low, 0.0);
+        assert_near(median_ratio(&pairs, Metric::P99).value, 1.0);
+    }
+
+    #[test]
+    fn intervals_hold_the_spread_of_the_seeds() {
+        let fixture =
+            Fixture::default().change("families/heterogeneous.yaml", "oracle", |seed, figures| {
+                figures.latency.p99 = [0.4, 0.5, 0.6, 0.9][seed]
+            });
+        let found = median_ratio(&[pair(&fixture, 0, "oracle")], Metric::P99);
+        assert_near(found.value, 0.55);
+        assert!(found.low >= 0.4 && found.low < 0.5, "{found:?}");
+        assert!(found.high > 0.6 && found.high <= 0.9, "{found:?}");
+    }
+
+    #[test]
+    fn the_gap_is_a_ratio_of_sums_over_families() {
+        let fixture = Fixture::new(&FILES).change(FILES[1], "onnx:model=m", |_, figures| {
+            *figures = crate::evaluation::fixture::figures(1.0);
+        });
+        let pairs = [
+            pair(&fixture, 0, "onnx:model=m"),
+            pair(&fixture, 1, "onnx:model=m"),
+        ];
+        let found = gap_closed(&pairs, fixture.index("oracle"));
+        assert_near(found.value, 0.7f64.ln() / (2.0 * 0.5f64.ln()));
+    }
+
+    #[test]
+    fn error_rates_are_compared_by_their_means() {
+        let file = "families/heterogeneous.yaml";
+        let fixture = Fixture::default()
+            .change(file, "peak_ewma", |seed, f| {
+                f.errors = [0, 0, 0, 4000][seed]
+            })
+            .change(file, "oracle", |seed, f| {
+                f.errors = [500, 500, 500, 500][seed]
+            });
+        let pair = pair(&fixture, 0, "oracle");
+        assert_near(error_rate(pair.family, pair.baseline), 0.01);
+        assert_near(error_ratio(&pair).value, 0.5);
+        assert_near(error_excess(&pair, 1.1).value, 0.005 - 0.011);
+        assert_eq!(wins(&pair), 4);
+    }
+
+    #[test]
+    fn two_zeros_are_equal() {
+        let fixture = Fixture::default();
+        let ratio = error_ratio(&pair(&fixture, 0, "oracle"));
+        assert_near(ratio.value, 1.0);
+    }
+}

@@ -23,7 +23,7 @@ impl Default for Fixture {
 
 impl Fixture {
     /// `peak_ewma` at 1 second on every seed, `least_request` at 2, with all choices at 1.2,
-    /// `oracle` at 0.5 and `onnx:model=m` at 0.75, in families of the given files.
+    /// `oracle` at 0.5 and `onnx:model=m` at 0.7, in families of the given files.
     pub(crate) fn new(files: &[&str]) -> Self {
         let labels = [
             "peak_ewma",
@@ -32,7 +32,7 @@ impl Fixture {
             "oracle",
             "onnx:model=m",
         ];
-        let seconds = [1.0, 2.0, 1.2, 0.5, 0.75];
+        let seconds = [1.0, 2.0, 1.2, 0.5, 0.7];
         let families: Vec<_> = files.iter().map(|file| (*file, &seconds[..])).collect();
         Self::of(&labels, &families)
     }

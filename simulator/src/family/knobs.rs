@@ -300,3 +300,50 @@ impl Load {
             .unwrap_or_else(|| self.requests.unwrap_or(DEFAULT_REQUESTS) / self.duration(None))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_states_every_key_with_its_default() {
+        let document = include_str!("../../../docs/scenarios.md");
+        let knobs = Knobs {
+            membership: Membership {
+                deploy: Some(Deploy::default()),
+                autoscale: Some(Autoscale::default()),
+            },
+            ..Knobs::default()
+        };
+        let mut leaves = Vec::new();
+        flatten(serde_yaml::to_value(knobs).unwrap(), "", &mut leaves);
+
+        assert!(leaves.len() > 60);
+        for (key, default) in leaves {
+            let row = format!("| `{key}` | {default} |");
+            assert!(document.contains(&row), "docs/scenarios.md has no `{row}`");
+        }
+    }
+
+    fn flatten(value: Value, path: &str, leaves: &mut Vec<(String, String)>) {
+        match value {
+            Value::Mapping(section) => {
+                for (key, value) in section {
+                    let key = key.as_str().unwrap();
+                    let dot = if path.is_empty() { "" } else { "." };
+                    flatten(value, &format!("{path}{dot}{key}"), leaves);
+                }
+            }
+            Value::Null => leaves.push((path.to_owned(), "–".to_owned())),
+            Value::Number(number) => {
+                // 1.0 is written as 1.
+                let number = number.as_f64().unwrap();
+                leaves.push((path.to_owned(), number.to_string()));
+            }
+            plain => {
+                let text = serde_yaml::to_string(&plain).unwrap();
+                leaves.push((path.to_owned(), text.trim().to_owned()));
+            }
+        }
+    }
+}

@@ -22,7 +22,7 @@ const CLEAR: [&str; 4] = ["heterogeneous", "antagonist", "high_rate", "mixed"];
 /// Families with more load than the servers can take.
 const OVERLOADED: [&str; 3] = ["overload", "load_125", "four_endpoints"];
 /// Families larger than those of the training.
-const LARGE: [&str; 3] = ["endpoints_128", "endpoints_512", "sixteen_balancers"];
+const LARGE: [&str; 3] = ["servers_128", "scale_512", "balancers_16"];
 
 /// Labels of the baselines.
 const PEAK_EWMA: &str = GAP_FROM;
@@ -30,6 +30,8 @@ const LEAST_CONNECTIONS: &str = "least_request:choices=all";
 const LEAST_REQUEST_P2C: &str = "least_request";
 
 const FEWEST_SEEDS: f64 = 10.0;
+/// How many families there are in each folder; a report over some of them proves less.
+const FAMILIES: [(&str, usize); 3] = [(HELD_OUT, 14), (SHIFT, 12), (MISSING, 16)];
 
 /// Why nothing can be judged.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,7 @@ pub fn judge(report: &Report, learned: Option<&str>) -> Result<Vec<Verdict>, Gat
         learned: find_learned(report, learned)?,
     };
     Ok(vec![
+        bench.evidence_families(),
         bench.evidence_seeds(),
         bench.evidence_contenders(),
         bench.clear_wins(),
@@ -111,6 +114,23 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
+    fn evidence_families(&self) -> Verdict {
+        let gate = Gate {
+            title: "families that were run",
+            unit: "",
+            larger_is_better: true,
+            gate: FAMILIES.iter().map(|(_, count)| *count as f64).sum(),
+            goal: None,
+        };
+        let found = FAMILIES.map(|(folder, _)| self.in_folders(&[folder]).count());
+        let lacking = FAMILIES.iter().zip(found);
+        let lacking = lacking.filter(|((_, count), found)| found < count);
+        let lacking = lacking
+            .map(|((folder, count), found)| format!("{} of {count} in {folder}/", count - found));
+        let measure = Measure::over_all(exactly(found.iter().sum::<usize>() as f64));
+        Verdict::new(gate, vec![measure], lacking.collect())
+    }
+
     fn evidence_seeds(&self) -> Verdict {
         let gate = Gate {
             title: "seeds in each family",
@@ -388,3 +408,6 @@ fn scaled(estimate: Estimate, factor: f64) -> Estimate {
 fn lower(a: Estimate, b: Estimate) -> Estimate {
     if b.value < a.value { b } else { a }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,9 @@ const HEAD: &str = r#"<!DOCTYPE html>
 <meta charset="utf-8">
 <title>Evaluation of balancing policies</title>
 <style>
-body { font: 14px/1.5 sans-serif; margin: 2em auto; max-width: 72em; padding: 0 1em; }
+body { font: 14px/1.5 sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em; }
 table { border-collapse: collapse; margin: 0.5em 0 1.5em; }
-th, td { padding: 0.15em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }
+th, td { padding: 0.15em 0.6em; white-space: nowrap; text-align: right; border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; }
 tr.learned { background: #eef6ff; }
 tr.oracle { color: #777; }

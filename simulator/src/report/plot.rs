@@ -114,7 +114,8 @@ fn draw_p99(area: &Area<'_>, summary: &Summary) -> Result<(), PlotError> {
         let series = chart.draw_series(dots)?.label(*label);
         series.legend(move |(x, y)| Circle::new((x + 10, y), 3, colour.filled()));
     }
-    draw_legend(&mut chart)
+    // Few ratios are that low.
+    draw_legend(&mut chart, SeriesLabelPosition::UpperLeft)
 }
 
 fn draw_tail(area: &Area<'_>, summary: &Summary) -> Result<(), PlotError> {
@@ -151,13 +152,16 @@ fn draw_tail(area: &Area<'_>, summary: &Summary) -> Result<(), PlotError> {
             PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2))
         });
     }
-    draw_legend(&mut chart)
+    draw_legend(&mut chart, SeriesLabelPosition::UpperRight)
 }
 
-fn draw_legend<'a, X: Ranged, Y: Ranged>(chart: &mut Chart<'a, X, Y>) -> Result<(), PlotError> {
+fn draw_legend<'a, X: Ranged, Y: Ranged>(
+    chart: &mut Chart<'a, X, Y>,
+    place: SeriesLabelPosition,
+) -> Result<(), PlotError> {
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(place)
         .background_style(WHITE.mix(0.85))
         .border_style(COLOURS[7])
         .label_font((FONT, 12))

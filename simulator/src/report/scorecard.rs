@@ -100,3 +100,30 @@ fn failure(verdict: &Verdict, bullet: &str) -> String {
         causes.join("; ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evaluation::fixture::Fixture,
+        report::{Report, judge},
+    };
+
+    #[test]
+    fn the_table_names_what_fails() {
+        let fixture = Fixture::default().change(
+            "families/heterogeneous.yaml",
+            "onnx:model=m",
+            |_, figures| figures.latency.p99 = 0.93,
+        );
+        let verdicts = judge(&Report::of(fixture), None).unwrap();
+        let text = scorecard(&verdicts);
+        let title = "fails: geometric mean p99 vs peak_ewma: 0.930 [0.930, 0.930]";
+        assert!(text.contains(title), "{text}");
+        assert!(text.contains("not in the report: servers_128"), "{text}");
+        assert!(!text.contains("fails: geometric mean p50"), "{text}");
+        let markdown = markdown(&verdicts);
+        assert!(markdown.starts_with('|'), "{markdown}");
+        assert!(markdown.contains("* fails: "), "{markdown}");
+    }
+}

@@ -31,12 +31,11 @@ const OVERALL_HEAD: [&str; 10] = [
     "wins",
 ];
 
-/// A table for each family, best policy first, and one over all of them.
-pub fn text(summary: &Summary) -> String {
-    let mut text = String::new();
-    for family in &summary.families {
-        text.push_str(&family_text(family));
-    }
+/// A table for each family, best policy first, and one over all of them, which alone is
+/// there when `brief`.
+pub fn text(summary: &Summary, brief: bool) -> String {
+    let shown = if brief { &[] } else { &*summary.families };
+    let mut text: String = shown.iter().map(family_text).collect();
     text.push_str(&overall_text(summary));
     text
 }
@@ -154,11 +153,12 @@ mod tests {
                     f.errors = 20_000;
                 },
             );
-        let found = text(&summarize(
+        let summary = summarize(
             &fixture.contenders,
             &fixture.families,
             Reference::HindsightBest,
-        ));
+        );
+        let found = text(&summary, false);
         assert!(
             found.contains("mixed (4 seeds, best hand-written: peak_ewma)"),
             "{found}"
@@ -171,6 +171,11 @@ mod tests {
         let place = |label: &str| found.find(&format!("\n {label} ")).unwrap();
         assert!(place("oracle") < place("onnx:model=m"), "{found}");
         assert!(place("onnx:model=m") < place("peak_ewma"), "{found}");
-        assert!(found.contains("0.75 [0.75, 0.75]"), "{found}");
+        assert!(found.contains("0.70 [0.70, 0.70]"), "{found}");
+        let brief = text(&summary, true);
+        assert!(
+            found.ends_with(&brief) && !brief.contains("mixed ("),
+            "{brief}"
+        );
     }
 }

@@ -41,6 +41,7 @@ impl World<'_> {
         let request = &self.requests[place];
         let incoming = request.incoming;
         let ready = self.balancers[incoming.balancer].ready_but(&request.tried);
+        self.send_probes(incoming.balancer, &ready);
         let wanted = self.ask_observer(&incoming, &ready);
         let Some(pick) = self.choose(&incoming, &ready) else {
             // Nobody is ready, and the balancer says so at once.

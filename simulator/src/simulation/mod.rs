@@ -3,6 +3,7 @@
 mod chooser;
 mod world;
 mod serving;
+mod probing;
 mod deciding;
 mod answering;
 mod watching;
@@ -126,6 +127,7 @@ impl World<'_> {
             Event::Release { balancer } => self.release(balancer),
             Event::Forgive { balancer } => self.forgive(balancer),
             Event::Refresh { balancer } => self.refresh(balancer),
+            Event::Probed { balancer, server } => self.probed(balancer, server),
         }
     }
 
@@ -136,3 +138,6 @@ impl World<'_> {
         self.tally.result()
     }
 }
+
+#[cfg(test)]
+mod tests;

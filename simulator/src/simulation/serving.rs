@@ -23,6 +23,7 @@ impl World<'_> {
             work,
         };
         let server = &mut self.servers[index];
+        request.met = server.in_flight();
         // Drawn only where it matters: most servers never fail fast.
         let draw = if server.failing_share() > 0.0 {
             self.chance.failures.random()
@@ -45,8 +46,9 @@ impl World<'_> {
             return;
         }
         if let Some(place) = server.depart(self.now) {
-            let seconds = clock::seconds(self.requests[place].reached_at, self.now);
-            self.servers[index].note_latency(seconds);
+            let request = &self.requests[place];
+            let seconds = clock::seconds(request.reached_at, self.now);
+            self.servers[index].note_latency(request.met, seconds);
             let answer = self.answer_of(index, Outcome::Success);
             self.send_back(place, answer, Duration::ZERO);
         }

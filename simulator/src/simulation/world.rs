@@ -39,6 +39,8 @@ pub(super) struct World<'a> {
     pub(super) choosers: Vec<Chooser>,
     /// Whether a balancer has ejected somebody and looks for the end of it.
     pub(super) releases: Vec<bool>,
+    /// Probes that each balancer may send, with the fraction that is left over.
+    pub(super) probes_due: Vec<f32>,
     pub(super) prices: Prices,
     pub(super) works: Works,
     pub(super) chance: Chance,
@@ -101,6 +103,7 @@ impl<'a> World<'a> {
             reports: vec![VecDeque::new(); scenario.servers.len()],
             releases: vec![false; choosers.len()],
             balancers: balancers.map(|i| Balancer::new(scenario, i)).collect(),
+            probes_due: vec![0.0; choosers.len()],
             choosers,
             prices: Prices::of_timeout(scenario.timeout),
             works: Works::of(scenario),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 fn shipped(file: &str) -> Family {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    Family::load(&folder.join(file)).unwrap()
+    Family::load(&folder.join(file)).expect("our files are families")
 }
 
 #[test]

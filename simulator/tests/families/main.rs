@@ -4,4 +4,5 @@ mod shipped;
 mod refused;
 mod like;
 mod replay;
+mod document;
 mod folder;

@@ -17,7 +17,8 @@ fn drawn(log: &str, rest: &str) -> Scenario {
     let folder = Folder::new()
         .with("family.yaml", &text)
         .with("logs/log.jsonl", log);
-    folder.load("family.yaml").unwrap().draw(1).unwrap()
+    let family = folder.load("family.yaml").expect("the log is replayed");
+    family.draw(1).expect("nothing contradicts")
 }
 
 fn arrivals(scenario: &Scenario) -> &[Arrival] {

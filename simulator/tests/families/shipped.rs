@@ -13,13 +13,13 @@ fn folder() -> PathBuf {
 }
 
 fn all() -> Vec<Family> {
-    Family::load_all(&folder()).unwrap()
+    Family::load_all(&folder()).expect("our files are families")
 }
 
 fn for_each_scenario(check: impl Fn(&Scenario)) {
     for family in all() {
         for seed in 0..SEEDS {
-            check(&family.draw(seed).unwrap());
+            check(&family.draw(seed).expect("our files draw"));
         }
     }
 }
@@ -32,7 +32,7 @@ fn every_file_loads_and_names_are_unique() {
     names.dedup();
 
     assert_eq!(names.len(), count);
-    assert_eq!(count, 14 + 12 + 16 + 1);
+    assert_eq!(count, 14 + 12 + 16 + 2 + 1);
 }
 
 #[test]

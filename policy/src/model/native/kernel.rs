@@ -52,28 +52,23 @@ impl Dense {
             output.len() * self.inputs,
             "as many rows out as in"
         );
-        // Two rows at once: the additions of one wait for each other.
-        let mut inputs = input.chunks_exact(2 * self.inputs);
-        let mut outputs = output.chunks_exact_mut(2 * self.outputs);
-        for (input, output) in (&mut inputs).zip(&mut outputs) {
-            let (input, next_input) = input.split_at(self.inputs);
-            let (output, next_output) = output.split_at_mut(self.outputs);
-            self.add_rows([input, next_input], [output, next_output]);
-        }
-        let (input, output) = (inputs.remainder(), outputs.into_remainder());
-        if !output.is_empty() {
-            self.add_rows([input], [output]);
-        }
-    }
-
-    #[inline(always)]
-    fn add_rows<const R: usize>(&self, inputs: [&[f32]; R], mut outputs: [&mut [f32]; R]) {
         let mut first = 0;
         for panel in &self.panels {
-            let end = (first + panel.columns()).min(self.outputs);
-            let columns = outputs.each_mut().map(|output| &mut output[first..end]);
-            panel.add_to(inputs, columns);
-            first = end;
+            let columns = panel.columns().min(self.outputs - first);
+            // Two rows at once: the additions of one wait for each other.
+            let inputs = input.chunks(2 * self.inputs);
+            let outputs = output.chunks_mut(2 * self.outputs);
+            for (input, output) in inputs.zip(outputs) {
+                let output = &mut output[first..];
+                if input.len() == self.inputs {
+                    panel.add_to_row(input, &mut output[..columns]);
+                } else {
+                    let inputs = input.split_at(self.inputs);
+                    let (row, next_row) = output.split_at_mut(self.outputs);
+                    panel.add_to_two(inputs, &mut row[..columns], &mut next_row[..columns]);
+                }
+            }
+            first += columns;
         }
     }
 }
@@ -107,16 +102,26 @@ impl Panel {
     }
 
     #[inline(always)]
-    fn add_to<const R: usize>(&self, inputs: [&[f32]; R], outputs: [&mut [f32]; R]) {
+    fn add_to_row(&self, input: &[f32], output: &mut [f32]) {
         match self {
-            Self::Wide(weights) => add_panel(weights, inputs, outputs),
-            Self::Middle(weights) => add_panel(weights, inputs, outputs),
-            Self::Half(weights) => add_panel(weights, inputs, outputs),
-            Self::Narrow(weights) => add_panel(weights, inputs, outputs),
+            Self::Wide(weights) => add_row(weights, input, output),
+            Self::Middle(weights) => add_row(weights, input, output),
+            Self::Half(weights) => add_row(weights, input, output),
+            Self::Narrow(weights) => add_row(weights, input, output),
+            Self::Single(weights) => output[0] += dot(weights, input),
+        }
+    }
+
+    #[inline(always)]
+    fn add_to_two(&self, inputs: (&[f32], &[f32]), first: &mut [f32], second: &mut [f32]) {
+        match self {
+            Self::Wide(weights) => add_two(weights, inputs, first, second),
+            Self::Middle(weights) => add_two(weights, inputs, first, second),
+            Self::Half(weights) => add_two(weights, inputs, first, second),
+            Self::Narrow(weights) => add_two(weights, inputs, first, second),
             Self::Single(weights) => {
-                for (output, input) in outputs.into_iter().zip(inputs) {
-                    output[0] += dot(weights, input);
-                }
+                first[0] += dot(weights, inputs.0);
+                second[0] += dot(weights, inputs.1);
             }
         }
     }
@@ -134,43 +139,45 @@ fn columns<const W: usize>(weights: &[f32], outputs: usize, first: usize) -> Vec
 }
 
 #[inline(always)]
-fn add_panel<const W: usize, const R: usize>(
-    weights: &[[f32; W]],
-    inputs: [&[f32]; R],
-    outputs: [&mut [f32]; R],
-) {
-    let mut sums = [[0.0; W]; R];
-    for (sums, output) in sums.iter_mut().zip(&outputs) {
-        match <&[f32; W]>::try_from(&**output) {
-            Ok(output) => *sums = *output,
-            Err(_) => sums[..output.len()].copy_from_slice(output),
-        }
+fn add_row<const W: usize>(weights: &[[f32; W]], input: &[f32], output: &mut [f32]) {
+    let mut sums = padded(output);
+    for (weights, input) in weights.iter().zip(input) {
+        add_product(&mut sums, weights, *input);
     }
-    let sums = add_products(weights, inputs, sums);
-    for (sums, output) in sums.iter().zip(outputs) {
-        match <&mut [f32; W]>::try_from(&mut *output) {
-            Ok(output) => *output = *sums,
-            Err(_) => output.copy_from_slice(&sums[..output.len()]),
-        }
+    output.copy_from_slice(&sums[..output.len()]);
+}
+
+/// The sums are two variables and not an array of two: so they live in registers.
+#[inline(always)]
+fn add_two<const W: usize>(
+    weights: &[[f32; W]],
+    inputs: (&[f32], &[f32]),
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let (mut first_sums, mut second_sums) = (padded(first), padded(second));
+    for ((weights, first), second) in weights.iter().zip(inputs.0).zip(inputs.1) {
+        add_product(&mut first_sums, weights, *first);
+        add_product(&mut second_sums, weights, *second);
+    }
+    first.copy_from_slice(&first_sums[..first.len()]);
+    second.copy_from_slice(&second_sums[..second.len()]);
+}
+
+#[inline(always)]
+fn add_product<const W: usize>(sums: &mut [f32; W], weights: &[f32; W], input: f32) {
+    for (sum, weight) in sums.iter_mut().zip(weights) {
+        *sum += weight * input;
     }
 }
 
-#[inline(always)] // so that the sums live in registers
-fn add_products<const W: usize, const R: usize>(
-    weights: &[[f32; W]],
-    inputs: [&[f32]; R],
-    mut sums: [[f32; W]; R],
-) -> [[f32; W]; R] {
-    let inputs = inputs.map(|input| &input[..weights.len()]);
-    for (place, weights) in weights.iter().enumerate() {
-        for (sums, input) in sums.iter_mut().zip(inputs) {
-            let input = input[place];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += weight * input;
-            }
-        }
-    }
-    sums
+#[inline(always)]
+fn padded<const W: usize>(values: &[f32]) -> [f32; W] {
+    <[f32; W]>::try_from(values).unwrap_or_else(|_| {
+        let mut padded = [0.0; W];
+        padded[..values.len()].copy_from_slice(values);
+        padded
+    })
 }
 
 /// Sums in eight lanes, then by halves: a single sum would wait for each addition in turn.
@@ -259,6 +266,24 @@ mod tests {
                 expected.repeat(5),
                 "a row is like any other"
             );
+        }
+    }
+
+    #[test]
+    fn vector_code_gives_the_bits_of_plain_code() {
+        let uneven = |i: usize| (i * 7919 % 1000) as f32 * 0.001 - 0.5;
+        for outputs in [1, 7, 16, 24, 32, 45] {
+            let (inputs, rows) = (19, 5);
+            let weights: Vec<f32> = (0..inputs * outputs).map(uneven).collect();
+            let input: Vec<f32> = (7..7 + inputs * rows).map(uneven).collect();
+            let dense = Dense::new(&weights, inputs, outputs);
+            let (mut plain, mut vector) = (vec![0.1; rows * outputs], vec![0.1; rows * outputs]);
+            dense.add_to(&input, &mut plain);
+            crate::vector::vectorized(
+                #[inline(always)]
+                || dense.add_to(&input, &mut vector),
+            );
+            assert_eq!(vector, plain, "{outputs} columns");
         }
     }
 

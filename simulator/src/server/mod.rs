@@ -5,16 +5,21 @@
 //! speed does meanwhile. So an arrival or departure costs O(log n), and not one step for each
 //! request served.
 
+mod latency_by_load;
+mod throughput;
+
 use crate::{
     clock,
     scenario::{self, Change},
 };
-use lb_policy::{telemetry::LoadReport, time::Timestamp};
+use latency_by_load::LatencyByLoad;
+use lb_policy::{policies::ProbeAnswer, telemetry::LoadReport, time::Timestamp};
 use std::{
     cmp::Ordering,
     collections::{BinaryHeap, VecDeque},
     time::Duration,
 };
+use throughput::Throughput;
 
 /// Time over which utilisation is averaged: the weight of the past falls to 1/e.
 const UTILIZATION_SECONDS: f64 = 0.5;
@@ -83,6 +88,8 @@ pub(crate) struct Server {
     failing_share: f64,
     utilization: f64,
     latency_seconds: Option<f64>,
+    throughput: Throughput,
+    latency_by_load: LatencyByLoad,
     coming: u32,
     coming_work: f64,
 }
@@ -107,6 +114,8 @@ impl Server {
             failing_share: 0.0,
             utilization: 0.0,
             latency_seconds: None,
+            throughput: Throughput::default(),
+            latency_by_load: LatencyByLoad::default(),
             coming: 0,
             coming_work: 0.0,
         }
@@ -196,7 +205,9 @@ impl Server {
                 Reception::Reset
             };
         }
+        self.throughput.note_request();
         if draw < self.failing_share {
+            self.throughput.note_error();
             return Reception::Failed(FAST_FAILURE + self.pause_left(now));
         }
         if self.active.len() < self.settings.discipline.workers {
@@ -204,6 +215,7 @@ impl Server {
         } else if self.waiting.len() < self.settings.discipline.queue {
             self.waiting.push_back(job);
         } else {
+            self.throughput.note_error();
             return Reception::Refused;
         }
         Reception::Taken
@@ -233,8 +245,9 @@ impl Server {
         Some(done.request)
     }
 
-    /// Takes in how long the server had a request.
-    pub(crate) fn note_latency(&mut self, seconds: f64) {
+    /// Takes in how long the server had a request that met `load` others when it came.
+    pub(crate) fn note_latency(&mut self, load: usize, seconds: f64) {
+        self.latency_by_load.note(load, seconds as f32);
         let average = self.latency_seconds.get_or_insert(seconds);
         *average += LATENCY_ALPHA * (seconds - *average);
     }
@@ -253,6 +266,7 @@ impl Server {
             Change::Crash { black_hole } => return self.crash(black_hole),
             Change::Recover => {
                 (self.is_up, self.swallows, self.latency_seconds) = (true, false, None);
+                self.latency_by_load.clear();
             }
             Change::Join | Change::Leave => {}
         }
@@ -274,16 +288,28 @@ impl Server {
         self.utilization = self.utilization * keep + self.busy_share() * (1.0 - keep);
         self.work_clock += self.rate * seconds;
         self.as_of = now;
+        self.throughput.advance(now);
     }
 
     /// Its load by now. `answering` counts a request that is being answered: it is there until
     /// the answer is out.
     pub(crate) fn report(&self, answering: usize) -> LoadReport {
+        let throughput = self.throughput.per_second();
         LoadReport {
             in_flight: Some((self.in_flight() + answering) as f32),
             utilization: Some(self.utilization as f32),
             latency: self.latency_seconds.map(clock::span),
-            ..LoadReport::default()
+            requests_per_second: throughput.map(|(requests, _)| requests as f32),
+            errors_per_second: throughput.map(|(_, errors)| errors as f32),
+        }
+    }
+
+    /// What it answers to a probe: its load, and what latency to expect at it.
+    pub(crate) fn probe(&self) -> ProbeAnswer {
+        let load = self.in_flight();
+        ProbeAnswer {
+            in_flight: load as f32,
+            latency_seconds: self.latency_by_load.median_seconds(load).unwrap_or(0.0),
         }
     }
 
