@@ -9,24 +9,24 @@ use crate::{
 use lb_policy::features::{CONTEXT, FEATURES};
 
 /// h = relu(W1 x + Wg g + b1), z = relu(W2 h + Wp mean(h) + b2), cost = w3 z + wl x + b.
-/// Matrices are row-major [inputs, outputs].
+/// Matrices are row-major `[inputs, outputs]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StudyNet {
-    /// W1, [FEATURES, first].
+    /// W1, `[FEATURES, first]`.
     pub first: Vec<f32>,
-    /// Wg, [CONTEXT, first].
+    /// Wg, `[CONTEXT, first]`.
     pub context: Vec<f32>,
-    /// b1, [first].
+    /// b1, `[first]`.
     pub first_bias: Vec<f32>,
-    /// W2, [first, second].
+    /// W2, `[first, second]`.
     pub second: Vec<f32>,
-    /// Wp, [first, second].
+    /// Wp, `[first, second]`.
     pub pooled: Vec<f32>,
-    /// b2, [second].
+    /// b2, `[second]`.
     pub second_bias: Vec<f32>,
-    /// w3, [second].
+    /// w3, `[second]`.
     pub head: Vec<f32>,
-    /// wl, [FEATURES].
+    /// wl, `[FEATURES]`.
     pub linear: Vec<f32>,
     /// b.
     pub bias: f32,
@@ -107,7 +107,7 @@ impl Network for StudyNet {
     }
 }
 
-/// A row vector times a row-major matrix [inputs, outputs].
+/// A row vector times a row-major matrix `[inputs, outputs]`.
 fn product(input: &[f64], weights: &[f32]) -> Vec<f64> {
     let outputs = weights.len() / input.len();
     let column = |j: usize| {

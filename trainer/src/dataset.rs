@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, ops::Range};
 /// Decisions one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
-    /// Features of the candidates, row-major [rows, FEATURES].
+    /// Features of the candidates, row-major `[rows, FEATURES]`.
     rows: Vec<f32>,
     /// Cost that each row should get, a logarithm.
     targets: Vec<f32>,
     /// How much each row counts.
     weights: Vec<f32>,
-    /// Features of the decisions, row-major [decisions, CONTEXT].
+    /// Features of the decisions, row-major `[decisions, CONTEXT]`.
     contexts: Vec<f32>,
     /// Row after the last one of each decision.
     ends: Vec<usize>,

@@ -172,7 +172,7 @@ fn perturbed(
         .collect()
 }
 
-/// The objective of each model in each scenario, [models][scenarios].
+/// The objective of each model in each scenario, `[models][scenarios]`.
 fn simulate(
     models: &[Arc<dyn Scorer>],
     scenarios: &[Scenario],

@@ -11,19 +11,19 @@ use lb_policy::features::{CONTEXT, FEATURES};
 /// Decisions on tensors.
 #[derive(Debug)]
 pub struct Batch {
-    /// [rows, FEATURES]
+    /// `[rows, FEATURES]`
     rows: Tensor,
-    /// [decisions, CONTEXT]
+    /// `[decisions, CONTEXT]`
     contexts: Tensor,
-    /// Number of the decision of each row, [rows].
+    /// Number of the decision of each row, `[rows]`.
     owners: Tensor,
     /// The same for plain loops.
     owner_of: Vec<u32>,
-    /// One over the number of candidates, [decisions, 1].
+    /// One over the number of candidates, `[decisions, 1]`.
     per_candidate: Tensor,
-    /// [rows]
+    /// `[rows]`
     targets: Tensor,
-    /// Adding up to 1, [rows].
+    /// Adding up to 1, `[rows]`.
     weights: Tensor,
 }
 
@@ -71,7 +71,7 @@ impl Batch {
 }
 
 impl Batch {
-    /// The weights by predicted `costs`, adding up to 1, [rows].
+    /// The weights by predicted `costs`, adding up to 1, `[rows]`.
     fn focused_weights(&self, costs: &Tensor, focus: f32) -> Result<Tensor> {
         let costs: Vec<f32> = costs.to_vec1()?;
         let mut weights: Vec<f32> = self.weights.to_vec1()?;
@@ -148,7 +148,7 @@ impl Parameters {
         self.variables[part as usize].as_tensor()
     }
 
-    /// [rows]
+    /// `[rows]`
     fn costs(&self, batch: &Batch) -> Result<Tensor> {
         let part = |part| self.part(part);
         let shared = batch
@@ -180,7 +180,7 @@ impl Parameters {
     }
 }
 
-/// [decisions, width]
+/// `[decisions, width]`
 fn mean_by_decision(h: &Tensor, batch: &Batch) -> Result<Tensor> {
     let decisions = batch.per_candidate.dim(0)?;
     Tensor::zeros((decisions, h.dim(1)?), h.dtype(), h.device())?

@@ -25,30 +25,30 @@ pub struct Weights {
     pub first: usize,
     /// Width of the second layer.
     pub second: usize,
-    /// All of them, in the order of [`Part`], matrices row-major [inputs, outputs].
+    /// All of them, in the order of [`Part`], matrices row-major `[inputs, outputs]`.
     pub values: Vec<f32>,
 }
 
 /// A matrix or vector of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// W1, [FEATURES, first].
+    /// W1, `[FEATURES, first]`.
     First,
-    /// Wg, [CONTEXT, first].
+    /// Wg, `[CONTEXT, first]`.
     Context,
-    /// b1, [first].
+    /// b1, `[first]`.
     FirstBias,
-    /// W2, [first, second].
+    /// W2, `[first, second]`.
     Second,
-    /// Wp, [first, second].
+    /// Wp, `[first, second]`.
     Pooled,
-    /// b2, [second].
+    /// b2, `[second]`.
     SecondBias,
-    /// w3, [second].
+    /// w3, `[second]`.
     Head,
-    /// wl, [FEATURES].
+    /// wl, `[FEATURES]`.
     Linear,
-    /// b, [1].
+    /// b, `[1]`.
     Bias,
 }
 

@@ -34,13 +34,13 @@ fn gathered(change: fn(&mut Scenario), weights: Option<&Weights>) -> Dataset {
 
 /// All values of a feature.
 fn column(data: &Dataset, name: &str) -> Vec<f32> {
-    let index = index_of(name).unwrap();
+    let index = index_of(name).expect("the feature exists");
     let rows = (0..data.len()).flat_map(|number| data.decision(number).rows.chunks(FEATURES));
     rows.map(|row| row[index]).collect()
 }
 
 fn default_of(name: &str) -> f32 {
-    CANDIDATE_FEATURES[index_of(name).unwrap()].default
+    CANDIDATE_FEATURES[index_of(name).expect("the feature exists")].default
 }
 
 #[test]

@@ -39,9 +39,9 @@ fn train_in(folder: &Path, settings: &Settings) -> Trained {
         scenarios_sha256: String::new(),
         schema: schema_id().to_owned(),
     };
-    let work = WorkFolder::open(folder, &identity).unwrap();
-    let family = Family::load(&settings.scenarios).unwrap();
-    train(&family, settings, &work, &Progress::silent()).unwrap()
+    let work = WorkFolder::open(folder, &identity).expect("the folder is ours");
+    let family = Family::load(&settings.scenarios).expect("the family is sound");
+    train(&family, settings, &work, &Progress::silent()).expect("trains")
 }
 
 fn publish_to(dir: &Path, trained: &Trained, settings: &Settings) {
@@ -49,8 +49,8 @@ fn publish_to(dir: &Path, trained: &Trained, settings: &Settings) {
         command: "trainer train".to_owned(),
         commit: "0123".to_owned(),
     };
-    let destination = Destination::parse(dir).unwrap();
-    publish(trained, settings, &provenance, &destination).unwrap();
+    let destination = Destination::parse(dir).expect("ends in a version");
+    publish(trained, settings, &provenance, &destination).expect("the folder is writable");
 }
 
 #[test]
