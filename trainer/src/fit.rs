@@ -57,7 +57,8 @@ pub fn fit(
         order.shuffle(&mut rng);
         let mut sum = 0.0;
         for indices in order.chunks(options.batch) {
-            let mut found = loss_with_gradient(weights, &Batch::new(data, indices)?, options.focus)?;
+            let mut found =
+                loss_with_gradient(weights, &Batch::new(data, indices)?, options.focus)?;
             ensure!(found.value.is_finite(), "the loss is not finite");
             cut_length(&mut found.gradient, options.gradient_limit);
             let rate = options.learning_rate * (1.0 - 0.9 * step / total);

@@ -14,6 +14,7 @@ const OPTIONS: FitOptions = FitOptions {
     batch: 64,
     epochs: 6,
     gradient_limit: 2.0,
+    focus: 0.0,
     seed: 1,
 };
 /// What latency depends on in the logs; the hand-set model does not know it.

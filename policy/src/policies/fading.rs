@@ -1,12 +1,10 @@
 //! Old measurements lose their say: otherwise an endpoint that was slow once would not be tried
 //! again while load is low.
 
-use crate::telemetry::keep;
+use crate::telemetry::{UNKNOWN_PART, keep};
 
 /// Seconds after which a measurement has lost all but 1/e.
 const FADING_SECONDS: f32 = 10.0;
-/// What the unmeasured counts as, as a part of the mean.
-const UNKNOWN_PART: f32 = 0.5;
 
 /// A latency measured `age_seconds` ago, in the unit of `mean`; half the mean when never
 /// measured (0), and what a slower one fades to.

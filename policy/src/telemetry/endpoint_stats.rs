@@ -185,6 +185,12 @@ impl EndpointStats {
         self.peak.read(now).seconds(mean_seconds)
     }
 
+    /// Own latency samples of it so far.
+    #[inline]
+    pub fn latency_samples(&self) -> f32 {
+        self.latency.samples()
+    }
+
     /// Own requests sent recently, each with a weight that falls over [`RECENT_SENDS_SECONDS`].
     #[inline]
     pub fn recent_sends(&self, now: Timestamp) -> f32 {

@@ -69,6 +69,11 @@ impl LatencyCell {
     }
 
     #[inline]
+    pub(super) fn samples(&self) -> f32 {
+        self.samples.load(Relaxed) as f32
+    }
+
+    #[inline]
     pub(super) fn read(&self) -> RelativeLatency {
         RelativeLatency {
             last: self.last.load(),

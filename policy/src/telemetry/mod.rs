@@ -26,7 +26,7 @@ pub use health::HealthReading;
 pub use in_flight::InFlight;
 pub use latency::RelativeLatency;
 pub use load_trend::LoadTrend;
-pub use peak::{PEAK_DECAY_SECONDS, Peak};
+pub use peak::{PEAK_DECAY_SECONDS, Peak, UNKNOWN_PART};
 pub use reading::Reading;
 pub use report::{LoadReport, Reported, Throughput};
 pub use response_times::ResponseTimes;

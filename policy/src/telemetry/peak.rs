@@ -11,7 +11,7 @@ pub const PEAK_DECAY_SECONDS: f32 = 10.0;
 /// What an endpoint of which nothing is known counts as, as a part of the cluster's mean
 /// latency, and what an old peak falls back to. Below 1, so that the endpoint is tried; not
 /// near 0, so that it is not flooded before its first answer comes.
-const UNKNOWN_PART: f32 = 0.5;
+pub const UNKNOWN_PART: f32 = 0.5;
 /// What a failure counts as at least, as a part of the cluster's mean latency.
 const FAILURE_PART: f32 = 2.0;
 
