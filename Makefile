@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test lint bench onnxruntime fuzz
+.PHONY: demo test lint bench train evaluate evaluate-live onnxruntime fuzz
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
@@ -34,6 +34,31 @@ bench: ## Release benchmarks and instructions per proxied request
 	@scripts/need.sh cmake
 	cargo bench --locked --workspace --bench decision
 	scripts/bench-instructions.sh
+
+# The next version unless OUT names another; versions are never overwritten.
+OUT ?= models/default/$(shell expr $$(ls models/default | grep -E '^[0-9]+$$' | sort -n | tail -1) + 1)
+train: ## A new version of models/default from simulation: some 10 minutes on two cores
+	cargo build --locked --release -p lb-trainer
+	$(TARGET)/release/trainer train --out $(OUT) $(ARGS)
+
+FAMILIES := $(addprefix simulator/scenarios/,families shift missing)
+EVALUATION := target/evaluation
+evaluate: ## All policies and the shipped model in simulation, on fresh seeds, with the gates: some 20 minutes
+	cargo build --locked --release -p lb-simulator
+	mkdir -p $(EVALUATION)
+	$(TARGET)/release/simulator eval --scenarios $(FAMILIES) --policies all --model models/default \
+		--seeds 10 --out $(EVALUATION)/report.json --html $(EVALUATION)/report.html $(ARGS)
+	$(TARGET)/release/simulator gates $(EVALUATION)/report.json --markdown $(EVALUATION)/gates.md
+
+evaluate-live: ## All policies on real HTTP in interleaved blocks: some 20 minutes on a quiet machine
+	@scripts/need.sh cmake
+	cargo build --locked --workspace --bins
+	mkdir -p $(EVALUATION)
+	$(TARGET)/debug/simulator eval --scenarios simulator/scenarios/live --policies all --model models/default \
+		--brief --out $(EVALUATION)/live-simulated.json
+	$(TARGET)/debug/evaluate-live --out $(EVALUATION)/live \
+		--simulated healthy=$(EVALUATION)/live-simulated.json \
+		--simulated degraded=$(EVALUATION)/live-simulated.json $(ARGS)
 
 onnxruntime: ## The ONNX Runtime library, into .tools/onnxruntime
 	@scripts/onnxruntime.sh
