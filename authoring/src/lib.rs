@@ -11,4 +11,3 @@ pub mod study;
 pub mod broken;
 pub mod export;
 pub mod default_model;
-pub mod demo_model;

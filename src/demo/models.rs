@@ -33,10 +33,10 @@ macro_rules! version {
     };
 }
 
-/// What the proxy starts with.
+/// What the proxy starts with: hand-set, as `peak_ewma`.
 pub(super) const FIRST: Version = version!(1, "../../models/default/1");
-/// What is reloaded under load.
-pub(super) const SECOND: Version = version!(2, "../../models/demo/2");
+/// What is reloaded under load: trained.
+pub(super) const SECOND: Version = version!(2, "../../models/default/2");
 
 impl Version {
     /// Puts the version into the model folder `models`. Until the last step it has a name that no
