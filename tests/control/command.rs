@@ -133,7 +133,7 @@ fn model_check_tells_what_would_be_served() {
     assert_eq!(plain.code, Some(0), "{}", plain.err);
     for part in [
         "default",
-        "hand-set, not trained",
+        "trainer train",
         "native",
         "sha256",
         "µs for 2",
@@ -147,7 +147,7 @@ fn model_check_tells_what_would_be_served() {
     let found: Value = serde_json::from_str(&json.out).expect("one JSON object");
     assert_eq!(
         (&found["name"], &found["version"]),
-        (&"default".into(), &1.into())
+        (&"default".into(), &2.into())
     );
     assert_eq!(found["runtime"], "native");
     assert_eq!(found["sha256"].as_str().map(str::len), Some(64));

@@ -346,7 +346,8 @@ mod tests {
         assert_eq!(load("{}").unwrap(), Settings::default());
         let settings = load("seed: 7\ngather: {rounds: 2}").unwrap();
         assert_eq!((settings.seed, settings.gather.rounds), (7, 2));
-        assert_eq!(settings.gather.scenarios, 90);
+        let default = GatherSettings::default();
+        assert_eq!(settings.gather.scenarios, default.scenarios);
     }
 
     #[test]
