@@ -105,8 +105,8 @@ pub struct OnnxPolicy {
     /// Chance goes to endpoints whose cost is at most this many times the lowest, from 1.
     /// Default 3.
     pub exploration_range: f64,
-    /// Above this share of errors the cluster counts as saturated and the fallback chooses;
-    /// 1 switches that off. Default 0.1.
+    /// Above this share of errors the cluster counts as saturated and the fewest requests in
+    /// flight decide; 1 switches that off. Default 0.07.
     pub saturation_errors: f64,
     /// Most that one endpoint gets, as a multiple of its fair share, from 1. Default 3.
     pub share_cap: f64,
@@ -125,7 +125,7 @@ impl OnnxPolicy {
             scoring: Scoring::PerRequest,
             exploration: 0.01,
             exploration_range: 3.0,
-            saturation_errors: 0.1,
+            saturation_errors: 0.07,
             share_cap: 3.0,
             score_budget: Duration::from_micros(50),
         }

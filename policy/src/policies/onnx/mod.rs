@@ -5,7 +5,10 @@ mod board;
 mod choice;
 mod saturation;
 
-use super::{Candidates, Decision, FallbackReason, Pick, PickKind, Policy, scratch::Scratch};
+use super::{
+    Candidates, Choices, Decision, FallbackReason, LoadSource, Pick, PickKind, Policy,
+    least_request::LeastRequest, scratch::Scratch,
+};
 use crate::{
     features::Moment,
     model::{ScoreError, Scorer},
@@ -46,8 +49,8 @@ pub struct OnnxSettings {
     /// Such a candidate's predicted cost is at most this many times the lowest, at least 1;
     /// infinity for any candidate.
     pub exploration_range: f32,
-    /// While more than this part of the cluster's recent requests failed, the fallback chooses;
-    /// 1 for never.
+    /// While more than this part of the cluster's recent requests failed, least connections
+    /// choose; 1 for never.
     pub saturation_errors: f32,
 }
 
@@ -58,6 +61,9 @@ pub struct Onnx {
     scoring: Scoring,
     chooser: Chooser,
     saturation: Saturation,
+    /// Chooses in a saturated cluster: least connections over all. A factor for errors, such as
+    /// fallbacks have, moves load to whoever has not failed yet until that one fails too.
+    in_saturation: LeastRequest,
     fallback: Box<dyn Policy>,
     board: ArcSwapOption<Board>,
 }
@@ -74,7 +80,7 @@ impl Default for OnnxSettings {
             share_cap: 3.0,
             exploration: 0.01,
             exploration_range: 3.0,
-            saturation_errors: 0.1,
+            saturation_errors: 0.07,
         }
     }
 }
@@ -87,6 +93,7 @@ impl Onnx {
             scoring: settings.scoring,
             chooser: Chooser::new(&settings),
             saturation: Saturation::new(settings.saturation_errors),
+            in_saturation: LeastRequest::new(Choices::All, LoadSource::Own, 0.0),
             fallback,
             board: ArcSwapOption::empty(),
         }
@@ -147,7 +154,11 @@ impl Policy for Onnx {
                     .choose(endpoints, decision.now, decision.scratch)
             }
             Err(reason) => {
-                let pick = self.fallback.pick(decision)?;
+                let instead: &dyn Policy = match reason {
+                    FallbackReason::Saturated => &self.in_saturation,
+                    _ => &*self.fallback,
+                };
+                let pick = instead.pick(decision)?;
                 Some(Pick {
                     kind: PickKind::Fallback(reason),
                     ..pick
