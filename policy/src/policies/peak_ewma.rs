@@ -32,7 +32,11 @@ impl PeakEwma {
 impl Policy for PeakEwma {
     fn pick(&self, decision: &mut Decision<'_>) -> Option<Pick> {
         let (mean_seconds, now) = (decision.cluster.mean_latency_seconds(), decision.now);
-        let usual_seconds = usual_peak_seconds(decision);
+        // Two drawn at random flood nobody, and should not cost a look at all.
+        let usual_seconds = match self.choices {
+            Choices::All => usual_peak_seconds(decision),
+            Choices::Of(_) => None,
+        };
         self.choices.lowest(decision, |endpoint| {
             let peak = endpoint.peak_latency_seconds(mean_seconds, now);
             let latency = believed(peak, endpoint.latency_samples(), usual_seconds);
