@@ -16,6 +16,7 @@ mod agenda;
 mod open_requests;
 mod server;
 mod oracle;
+mod foresight;
 mod balancer;
 mod tally;
 pub mod simulation;

@@ -70,4 +70,7 @@ pub struct TrueCost {
     pub own_seconds: f32,
     /// Delay in seconds inflicted on the requests that are there already, in sum.
     pub inflicted_seconds: f32,
+    /// Delay in seconds by pauses that begin later, as the mean over a few seconds from now: what
+    /// those lose who keep sending there. Told to observers alone.
+    pub coming_pauses_seconds: f32,
 }

@@ -28,6 +28,7 @@ impl Prices {
         TrueCost {
             own_seconds: self.timeout_seconds as f32,
             inflicted_seconds: 0.0,
+            coming_pauses_seconds: 0.0,
         }
     }
 
@@ -39,6 +40,7 @@ impl Prices {
         TrueCost {
             own_seconds: own as f32,
             inflicted_seconds: inflicted as f32,
+            coming_pauses_seconds: 0.0,
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::{
     behavior::{Sampled, TakingTurns, learned},
     dataset::Dataset,
-    recorder::Recorder,
+    recorder::{CostWeights, Recorder},
     seeds,
     settings::Settings,
     source::{Source, thinned},
@@ -116,7 +116,10 @@ fn simulate(
         rng.random(),
         Timestamp::ZERO + start,
         gather.sampled,
-        gather.inflicted,
+        CostWeights {
+            inflicted: gather.inflicted,
+            coming_pauses: gather.coming_pauses,
+        },
     );
     let choosers = choosers(&behavior, &scenario, settings, model);
     run(&scenario, choosers, Some(&mut recorder));

@@ -168,7 +168,7 @@ fn card(
          h = relu(W1 x + Wg g + b1), z = relu(W2 h + Wp mean(h) + b2), cost = w3 z + wl x + b, \
          {} and {} values wide, {} weights. The cost is the logarithm of what sending the \
          request there costs in means of its class: time to completion plus {} times the delay \
-         inflicted on others. Feature schema `{}`.\n\n\
+         inflicted on others plus {} times the mean delay by pauses of the next seconds. Feature schema `{}`.\n\n\
          ## How it was made\n\n\
          | | |\n|---|---|\n\
          | Command | `{}` |\n| Commit | {} |\n| Seed | {} |\n| Scenarios | `{}` |\n\
@@ -184,6 +184,7 @@ fn card(
         weights.second,
         weights.values.len(),
         settings.gather.inflicted,
+        settings.gather.coming_pauses,
         weights.schema,
         provenance.command,
         provenance.commit,

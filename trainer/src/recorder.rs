@@ -13,27 +13,36 @@ const MIN_SAMPLES: u32 = 20;
 /// Costs in class means are cut to this range before the logarithm.
 pub const COST_RANGE: [f32; 2] = [0.01, 100.0];
 
+/// What counts in a label beside the own time to completion.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CostWeights {
+    /// Weight of the delay inflicted on other requests.
+    pub inflicted: f32,
+    /// Weight of the mean delay by pauses to come. Above 1 because a pause is paid in the tail,
+    /// which a logarithm of the mean makes little of.
+    pub coming_pauses: f32,
+}
+
 /// Collects labelled decisions of one run.
 #[derive(Debug)]
 pub struct Recorder {
     rng: Xoshiro256PlusPlus,
     start: Timestamp,
     sampled: f32,
-    inflicted: f32,
+    cost_weights: CostWeights,
     data: Dataset,
     targets: Vec<f32>,
     weights: Vec<f32>,
 }
 
 impl Recorder {
-    /// Looks at a share `sampled` of the decisions from `start` on, and weighs delay inflicted
-    /// on other requests by `inflicted`.
-    pub fn new(seed: u64, start: Timestamp, sampled: f32, inflicted: f32) -> Self {
+    /// Looks at a share `sampled` of the decisions from `start` on.
+    pub fn new(seed: u64, start: Timestamp, sampled: f32, cost_weights: CostWeights) -> Self {
         Self {
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
             start,
             sampled,
-            inflicted,
+            cost_weights,
             data: Dataset::default(),
             targets: Vec::new(),
             weights: Vec::new(),
@@ -62,7 +71,7 @@ impl Observer for Recorder {
             decision
                 .costs
                 .iter()
-                .map(|cost| label(cost, self.inflicted, decision.class_mean_seconds)),
+                .map(|cost| label(cost, self.cost_weights, decision.class_mean_seconds)),
         );
         self.weights.clear();
         self.weights.resize(decision.costs.len(), each);
@@ -79,8 +88,10 @@ impl Observer for Recorder {
 }
 
 /// The logarithm of a true cost in means of the class.
-fn label(cost: &TrueCost, inflicted: f32, class_mean_seconds: f32) -> f32 {
-    let seconds = cost.own_seconds + inflicted * cost.inflicted_seconds;
+fn label(cost: &TrueCost, weights: CostWeights, class_mean_seconds: f32) -> f32 {
+    let seconds = cost.own_seconds
+        + weights.inflicted * cost.inflicted_seconds
+        + weights.coming_pauses * cost.coming_pauses_seconds;
     let [least, greatest] = COST_RANGE;
     // In this order NaN becomes the least.
     (seconds / class_mean_seconds.max(1e-5))
@@ -99,6 +110,10 @@ mod tests {
     };
 
     const START: Timestamp = Timestamp::from_nanos(1_000);
+    const WEIGHTS: CostWeights = CostWeights {
+        inflicted: 2.0,
+        coming_pauses: 4.0,
+    };
 
     fn moment(nanos: u64, ready: usize, samples: u32) -> Upcoming {
         Upcoming {
@@ -110,7 +125,7 @@ mod tests {
 
     #[test]
     fn samples_its_share_and_only_once_a_balancer_knows_something() {
-        let mut recorder = Recorder::new(1, START, 0.25, 1.0);
+        let mut recorder = Recorder::new(1, START, 0.25, WEIGHTS);
         for early in [
             moment(999, 9, 99),
             moment(5_000, 1, 99),
@@ -129,20 +144,26 @@ mod tests {
 
     #[test]
     fn every_candidate_gets_the_log_of_its_cost_in_class_means() {
-        let mut recorder = Recorder::new(1, START, 1.0, 2.0);
-        let cost = |own_seconds, inflicted_seconds| TrueCost {
+        let mut recorder = Recorder::new(1, START, 1.0, WEIGHTS);
+        let cost = |own_seconds, inflicted_seconds, coming_pauses_seconds| TrueCost {
             own_seconds,
             inflicted_seconds,
+            coming_pauses_seconds,
         };
-        let costs = [cost(0.1, 0.0), cost(0.1, 0.05), cost(1e9, 0.0)];
+        let costs = [
+            cost(0.1, 0.0, 0.0),
+            cost(0.1, 0.05, 0.0),
+            cost(0.1, 0.0, 0.05),
+            cost(1e9, 0.0, 0.0),
+        ];
         recorder.decided(&Observed {
             request: 0,
             now: START,
             balancer: 0,
             class: Class::of_route(0),
             class_mean_seconds: 0.1,
-            servers: &[0, 1, 2],
-            features: &[0.0; 3 * FEATURES],
+            servers: &[0, 1, 2, 3],
+            features: &[0.0; 4 * FEATURES],
             context: &[0.0; CONTEXT],
             costs: &costs,
             own_costs: &costs,
@@ -152,7 +173,7 @@ mod tests {
         });
         let data = recorder.into_data();
         let targets = data.decision(0).targets;
-        for (found, expected) in targets.iter().zip([1.0f32, 2.0, 100.0]) {
+        for (found, expected) in targets.iter().zip([1.0f32, 2.0, 3.0, 100.0]) {
             assert!((found - expected.ln()).abs() < 1e-5, "{targets:?}");
         }
         let weights: f32 = data.decision(0).weights.iter().sum();
@@ -164,7 +185,8 @@ mod tests {
         let cost = TrueCost {
             own_seconds: f32::NAN,
             inflicted_seconds: 0.0,
+            coming_pauses_seconds: 0.0,
         };
-        assert!((label(&cost, 1.0, 0.1) - 0.01f32.ln()).abs() < 1e-6);
+        assert!((label(&cost, WEIGHTS, 0.1) - 0.01f32.ln()).abs() < 1e-6);
     }
 }

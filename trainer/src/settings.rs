@@ -67,6 +67,8 @@ pub struct GatherSettings {
     pub switch_seconds: f64,
     /// Weight of the delay inflicted on other requests beside the own time to completion.
     pub inflicted: f32,
+    /// Weight of the mean delay by pauses to come.
+    pub coming_pauses: f32,
 }
 
 /// Fitting to what was gathered.
@@ -159,6 +161,7 @@ impl Default for GatherSettings {
             own: 0.8,
             switch_seconds: 3.0,
             inflicted: 1.0,
+            coming_pauses: 3.0,
         }
     }
 }
@@ -257,13 +260,17 @@ impl GatherSettings {
         part("gather.exploration", f64::from(self.exploration))?;
         part("gather.own", f64::from(self.own))?;
         positive("gather.switch_seconds", self.switch_seconds)?;
-        let inflicted = self.inflicted;
-        ensure!(
-            (0.0..=100.0).contains(&inflicted),
-            "gather.inflicted: {inflicted} is not within 0 to 100"
-        );
-        Ok(())
+        cost_weight("gather.inflicted", self.inflicted)?;
+        cost_weight("gather.coming_pauses", self.coming_pauses)
     }
+}
+
+fn cost_weight(key: &str, weight: f32) -> anyhow::Result<()> {
+    ensure!(
+        (0.0..=100.0).contains(&weight),
+        "{key}: {weight} is not within 0 to 100"
+    );
+    Ok(())
 }
 
 impl FitSettings {

@@ -64,6 +64,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "PHASE=FILE")]
     simulated: Vec<WrittenSimulated>,
 
+    /// Folder where the proxy writes every decision as JSON lines; made if missing.
+    #[arg(long, value_name = "DIR")]
+    decision_log: Option<PathBuf>,
+
     /// The proxy [default: ai-loadbalancer beside this program].
     #[arg(long, value_name = "PROGRAM")]
     proxy: Option<PathBuf>,
@@ -139,6 +143,7 @@ impl Cli {
                 proxy: program(self.proxy, "--proxy", "ai-loadbalancer")?,
                 services_mock: program(self.services_mock, "--services-mock", "services-mock")?,
                 model,
+                decision_log: self.decision_log,
                 seed,
             },
             policies: self.policies,

@@ -44,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) services_mock: PathBuf,
     /// Folder of model versions, or of one version.
     pub(crate) model: PathBuf,
+    /// Where the proxy writes every decision.
+    pub(crate) decision_log: Option<PathBuf>,
     /// Seed of the services' chance.
     pub(crate) seed: u64,
 }
@@ -87,7 +89,10 @@ impl Stage {
         let folder = folder.context("cannot make a temporary folder")?;
         let services = start_services(parts).await?;
         let addresses: Vec<SocketAddr> = services.iter().map(|service| service.address).collect();
-        let config = config(folder.path(), &addresses, policies, &parts.model);
+        let mut config = config(folder.path(), &addresses, policies, &parts.model);
+        if let Some(folder) = &parts.decision_log {
+            config["decision_log"] = decision_log(folder);
+        }
         let file = folder.path().join("edge.yaml");
         // JSON is YAML.
         fs::write(&file, config.to_string())
@@ -259,6 +264,17 @@ fn config(folder: &Path, services: &[SocketAddr], policies: &[Policy], model: &P
         "access_log": "off",
         "clusters": policies.iter().map(cluster).collect::<Vec<_>>(),
         "routes": policies.iter().map(route).collect::<Vec<_>>(),
+    })
+}
+
+/// Every decision, and room for all that a stalled disk makes wait.
+fn decision_log(folder: &Path) -> Value {
+    json!({
+        "folder": folder,
+        "format": "jsonl",
+        "sample_percent": 100,
+        "max_file_size": "1GiB",
+        "queue": 8192,
     })
 }
 

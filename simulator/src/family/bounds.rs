@@ -104,6 +104,9 @@ fn disturbances(check: &mut Check, knobs: &Knobs) {
     check.real("antagonists.dwell_seconds", dwell, 0.1..=3600.0);
     check.real("pauses.per_second", knobs.pauses.per_second, 0.0..=10.0);
     check.real("pauses.seconds", knobs.pauses.seconds, 0.001..=60.0);
+    check.real("pauses.share", knobs.pauses.share, SHARE);
+    let spell = knobs.pauses.spell_seconds;
+    check.real("pauses.spell_seconds", spell.unwrap_or(1.0), 0.1..=3600.0);
     for (section, per_second, seconds) in [
         ("gray", knobs.gray.per_second, knobs.gray.seconds),
         (

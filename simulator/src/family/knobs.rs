@@ -171,8 +171,14 @@ section!(Antagonists {
 });
 
 section!(Pauses {
+    /// While a server is in a spell.
     per_second: f64 = 0.0,
     seconds: f64 = 0.2,
+    /// Share of the time that a server spends in spells, or of the servers where spells last
+    /// the whole run.
+    share: f64 = 1.0,
+    /// Mean length of a spell; the whole run unless given.
+    spell_seconds: Option<f64> = None,
 });
 
 section!(Gray {

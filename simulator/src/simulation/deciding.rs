@@ -9,6 +9,7 @@ use crate::{
     arrivals::Incoming,
     balancer::ReadySet,
     chance, clock,
+    foresight::Foresight,
     observer::{Observed, TrueCost, Upcoming},
     oracle::{cost, cost_by_counts},
 };
@@ -107,6 +108,15 @@ impl World<'_> {
         cost(&self.servers[server], work, self.prices, self.now)
     }
 
+    fn cost_to_come(&self, foresight: &Foresight, server: usize, work: f64) -> TrueCost {
+        let cost = self.cost(server, work);
+        let seconds = f64::from(cost.own_seconds);
+        TrueCost {
+            coming_pauses_seconds: foresight.delay_by_pauses(server, seconds, self.now) as f32,
+            ..cost
+        }
+    }
+
     /// Compares some of the choices with the best that there was.
     fn judge(&mut self, incoming: &Incoming, ready: &ReadySet, pick: &Pick) {
         let is_drawn = self.chance.judging.random_range(0..JUDGED_OF) == 0;
@@ -158,7 +168,8 @@ impl World<'_> {
         watch.draw(pick.index, ready, count, &mut self.chance.observing);
         let chosen = watch.shown.iter().position(|index| *index == pick.index);
         let servers: Vec<_> = watch.shown.iter().map(|i| ready.servers()[*i]).collect();
-        let costs_of = |work| servers.iter().map(|s| self.cost(*s, work)).collect();
+        let cost_of = |server, work| self.cost_to_come(&watch.foresight, server, work);
+        let costs_of = |work| servers.iter().map(|s| cost_of(*s, work)).collect();
         let costs: Vec<_> = costs_of(self.works.means[incoming.class]);
         let own_costs: Vec<_> = costs_of(incoming.work);
         let cluster = self.balancers[incoming.balancer].cluster();

@@ -8,6 +8,7 @@ use crate::{
     balancer::Balancer,
     chance::Purpose,
     clock,
+    foresight::Foresight,
     observer::Observer,
     open_requests::OpenRequests,
     oracle::Prices,
@@ -79,6 +80,7 @@ pub(super) struct Chance {
 /// An observer, and buffers for what it is shown.
 pub(super) struct Watch<'a> {
     pub(super) observer: &'a mut dyn Observer,
+    pub(super) foresight: Foresight,
     pub(super) features: FeatureMatrix,
     /// Indices into the ready set.
     pub(super) shown: Vec<usize>,
@@ -109,7 +111,7 @@ impl<'a> World<'a> {
             works: Works::of(scenario),
             chance: Chance::new(scenario),
             tally: Tally::new(scenario),
-            watch: observer.map(Watch::by),
+            watch: observer.map(|observer| Watch::by(observer, scenario)),
         };
         world.start_timers();
         world
@@ -174,9 +176,10 @@ impl Chance {
 }
 
 impl<'a> Watch<'a> {
-    fn by(observer: &'a mut dyn Observer) -> Self {
+    fn by(observer: &'a mut dyn Observer, scenario: &Scenario) -> Self {
         Self {
             observer,
+            foresight: Foresight::of(&scenario.changes, scenario.servers.len()),
             features: FeatureMatrix::default(),
             shown: Vec::new(),
         }

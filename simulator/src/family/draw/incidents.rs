@@ -47,23 +47,53 @@ pub(super) fn pauses(
     duration: f64,
     stream: &Stream,
 ) -> Vec<TimedChange> {
-    let mut stream = stream.clone();
     let mut changes = Vec::new();
     if knobs.per_second <= 0.0 {
         return changes;
     }
+    let spells = spells(knobs, duration, &stream.at("spells"));
+    let mut stream = stream.clone();
     let between = 1.0 / knobs.per_second;
-    let mut at = stream.exponential(between);
-    while at < duration {
-        let seconds = knobs.seconds * stream.log_uniform(0.4, 2.0);
-        changes.push(TimedChange {
-            at,
-            server,
-            change: Change::Pause(seconds),
-        });
-        at += seconds + stream.exponential(between);
+    for (from, to) in spells {
+        let mut at = from + stream.exponential(between);
+        while at < to {
+            let seconds = knobs.seconds * stream.log_uniform(0.4, 2.0);
+            changes.push(TimedChange {
+                at,
+                server,
+                change: Change::Pause(seconds),
+            });
+            at += seconds + stream.exponential(between);
+        }
     }
     changes
+}
+
+/// From when until when a server pauses again and again: what is sick now is likely to be sick in
+/// a second, or nobody could learn to avoid it.
+fn spells(knobs: &Pauses, duration: f64, stream: &Stream) -> Vec<(f64, f64)> {
+    let mut stream = stream.clone();
+    let mut in_spell = stream.chance(knobs.share);
+    let always_the_same = knobs.share <= 0.0 || knobs.share >= 1.0;
+    let Some(mean) = knobs.spell_seconds.filter(|_| !always_the_same) else {
+        return if in_spell {
+            vec![(0.0, duration)]
+        } else {
+            Vec::new()
+        };
+    };
+    let mean_between = mean * (1.0 - knobs.share) / knobs.share;
+    let mut spells = Vec::new();
+    let mut from = 0.0;
+    while from < duration {
+        let to = from + stream.exponential(if in_spell { mean } else { mean_between });
+        if in_spell {
+            spells.push((from, to.min(duration)));
+        }
+        in_spell = !in_spell;
+        from = to;
+    }
+    spells
 }
 
 /// The slow speeding up of a server that started at `at`.
@@ -211,5 +241,55 @@ impl<'a> Breakage<'a> {
         if matches!(kind, Kind::Crash) {
             changes.extend(cold_start(&self.knobs.cold_start, server, to));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DURATION: f64 = 2000.0;
+
+    fn share_in_spells(knobs: &Pauses) -> f64 {
+        let stream = Stream::new("family", 1);
+        let of_server = |server| spells(knobs, DURATION, &stream.item(server));
+        let all = (0..50).flat_map(of_server);
+        all.map(|(from, to)| to - from).sum::<f64>() / (50.0 * DURATION)
+    }
+
+    #[test]
+    fn spells_take_their_share_of_the_time_whatever_their_length() {
+        for spell_seconds in [None, Some(5.0), Some(60.0)] {
+            for share in [0.0, 0.2, 1.0] {
+                let knobs = Pauses {
+                    per_second: 1.0,
+                    share,
+                    spell_seconds,
+                    ..Pauses::default()
+                };
+                let found = share_in_spells(&knobs);
+                assert!(
+                    (found - share).abs() < 0.1,
+                    "{found} in spells of {spell_seconds:?}, expected {share}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_pauses_in_its_spells_only() {
+        let knobs = Pauses {
+            per_second: 2.0,
+            seconds: 0.1,
+            share: 0.3,
+            spell_seconds: Some(10.0),
+        };
+        let stream = Stream::new("family", 1);
+        let spells = spells(&knobs, DURATION, &stream.at("spells"));
+        let pauses = pauses(&knobs, 0, DURATION, &stream);
+        let within = |at: f64| spells.iter().any(|(from, to)| (*from..*to).contains(&at));
+        assert!(pauses.len() > 500);
+        assert!(pauses.iter().all(|pause| within(pause.at)));
+        assert!(pauses.is_sorted_by(|a, b| a.at <= b.at));
     }
 }
