@@ -1,0 +1,29 @@
+//! One shopping cart per user.
+
+mod rules;
+mod store;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::parts::{Parts, no_seed, no_tasks};
+use crate::state::AppState;
+use crate::store::Migration;
+
+/// What `cart-service` consists of.
+pub(crate) const PARTS: Parts = Parts {
+    about: "One shopping cart per user.",
+    migrations: MIGRATIONS,
+    routes,
+    tasks: no_tasks,
+    seed: no_seed,
+};
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "common",
+    sql: include_str!("../../migrations/carts/0001_common.sql"),
+}];
+
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+}

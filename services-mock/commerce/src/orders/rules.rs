@@ -1,0 +1,1 @@
+//! Rules of the domain, without store and time.
