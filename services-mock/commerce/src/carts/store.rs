@@ -176,3 +176,94 @@ fn write(cart: &Cart) -> Result<String, ApiError> {
 fn read(content: &str) -> Result<Cart, ApiError> {
     serde_json::from_str(content).map_err(|cause| ApiError::unavailable("cart", cause))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::on_each_cart_store;
+    use super::*;
+    use crate::testing::Shop;
+
+    fn user() -> Owner {
+        Owner::User(7)
+    }
+
+    fn guest() -> Owner {
+        Owner::Session("s".into())
+    }
+
+    async fn load(shop: &Shop, owner: &Owner) -> Found {
+        let carts = CartStore::of(shop.state());
+        carts.load(shop.state(), owner).await.unwrap()
+    }
+
+    async fn commit(shop: &Shop, writes: Vec<Write>, mark: Option<Mark>) -> bool {
+        let trace = Trace::fresh(&shop.state().ids);
+        let told = Vec::new();
+        let commit = Commit { writes, mark, told };
+        let carts = CartStore::of(shop.state());
+        carts.commit(shop.state(), &trace, &commit).await.unwrap()
+    }
+
+    /// The next version of what was found, or a first one under this id.
+    fn next(found: &Found, id: &str) -> Write {
+        let new = Cart::new(id.into(), found.owner.clone(), crate::testing::START_MS);
+        let mut cart = found.cart.clone().unwrap_or(new);
+        cart.touch(crate::testing::START_MS);
+        found.replace(&cart).unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_two_changes_of_the_same_reading_one_is_written() {
+        on_each_cart_store(async |shop, _| {
+            for round in 1..=2 {
+                let (one, two) = (load(&shop, &user()).await, load(&shop, &user()).await);
+                assert!(commit(&shop, vec![next(&one, "one")], None).await);
+                assert!(!commit(&shop, vec![next(&two, "two")], None).await);
+                if round == 2 {
+                    assert!(!commit(&shop, vec![two.delete()], None).await);
+                }
+                let kept = load(&shop, &user()).await.cart.unwrap();
+                assert_eq!((kept.cart_id.as_str(), kept.version), ("one", round));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_change_of_two_carts_is_written_whole_or_not_at_all() {
+        on_each_cart_store(async |shop, _| {
+            let old = load(&shop, &guest()).await;
+            assert!(commit(&shop, vec![next(&old, "guest")], None).await);
+            let read = load(&shop, &guest()).await;
+            assert!(commit(&shop, vec![next(&read, "guest")], None).await);
+            let target = load(&shop, &user()).await;
+            let writes = vec![next(&target, "user"), read.delete()];
+            assert!(!commit(&shop, writes, None).await);
+            assert!(load(&shop, &user()).await.cart.is_none());
+            let read = load(&shop, &guest()).await;
+            let writes = vec![next(&target, "user"), read.delete()];
+            assert!(commit(&shop, writes, None).await);
+            assert!(load(&shop, &guest()).await.cart.is_none());
+            assert!(load(&shop, &user()).await.cart.is_some());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_mark_is_made_once_and_a_second_keeps_the_cart_from_changing() {
+        on_each_cart_store(async |shop, _| {
+            let cart = Cart::new("c".into(), user(), crate::testing::START_MS);
+            let mark = || Some(mark_of(user().conversion_key("41"), &cart).unwrap());
+            let found = load(&shop, &user()).await;
+            assert!(commit(&shop, vec![next(&found, "c")], mark()).await);
+            let found = load(&shop, &user()).await;
+            assert!(!commit(&shop, vec![next(&found, "c")], mark()).await);
+            assert_eq!(load(&shop, &user()).await.cart.unwrap().version, 1);
+            let carts = CartStore::of(shop.state());
+            let key = user().conversion_key("41");
+            let kept = carts.conversion(shop.state(), &key).await.unwrap();
+            assert_eq!(kept, Some(cart));
+        })
+        .await;
+    }
+}
