@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::world::{Fault, Shared};
 use super::*;
+use crate::orders::rules::{Change, OrderStatus, Step};
+use crate::orders::store;
 use crate::settings::ServiceName;
 use crate::testing::on_each_store_with;
 
@@ -113,6 +115,42 @@ async fn who_lost_the_lease_changes_nothing_any_more() {
         assert_eq!(order(shop, id).await, done);
         let history = statuses(shop, id).await;
         assert_eq!(history.len(), 5, "{history:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_late_worker_found_out_does_not_count_while_another_is_at_it() {
+    on_each_pair(async |_, shop, other| {
+        let id = place(shop, 7).await;
+        let claimed =
+            async |shop: &Shop| store::claim(shop.state(), id, PACE.lease_ms).await.unwrap();
+        let late = claimed(shop).await.unwrap();
+        assert!(claimed(other).await.is_none(), "the lease holds");
+        shop.clock().advance_ms(PACE.lease_ms);
+        let now = claimed(other).await.unwrap();
+        let failed = Change::to(OrderStatus::InventoryFailed, Some(Step::Release));
+        let state = shop.state();
+        let changed = store::change(state, &late.order, Some(&late.owner), &failed).await;
+        assert!(changed.unwrap().is_none());
+        assert!(
+            !store::progress(state, &late, 1, PACE.lease_ms)
+                .await
+                .unwrap()
+        );
+        store::put_off(state, &late, 0).await.unwrap();
+        assert!(claimed(shop).await.is_none(), "the lease is the other's");
+        assert!(
+            store::progress(state, &now, 1, PACE.lease_ms)
+                .await
+                .unwrap()
+        );
+        let changed = store::change(state, &now.order, Some(&now.owner), &failed).await;
+        assert!(changed.unwrap().is_some());
+        assert!(
+            claimed(shop).await.is_some(),
+            "the lease ended with the change"
+        );
     })
     .await;
 }
