@@ -251,6 +251,16 @@ async fn a_payment_that_arrives_after_its_sender_gave_up_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_no_after_an_unknown_outcome_is_not_taken_for_a_payment_that_failed() {
+    let (shared, shop) = start().await;
+    let id = place(&shop, 7).await;
+    shared.world().faults = [Fault::None, Fault::None, Fault::BusyAfter, Fault::Forbid].into();
+    run_to_the_end(&shop).await;
+    assert_eq!(order(&shop, id).await["status"], "PROCESSING");
+    assert_eq!(shared.world().payments[&id].charges, 1);
+}
+
+#[tokio::test]
 async fn a_cart_that_cannot_be_cleared_keeps_no_order_unfinished() {
     let (shared, shop) = start().await;
     let id = place(&shop, 7).await;

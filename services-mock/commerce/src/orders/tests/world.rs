@@ -66,6 +66,8 @@ pub(super) struct Reservation {
     pub(super) quantity: i64,
     pub(super) status: &'static str,
     expires_ms: i64,
+    /// Made by a call that arrived late: nobody knows of it, and it can only expire.
+    pub(super) stray: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +99,8 @@ pub(super) struct World {
     /// For the next calls of the saga.
     pub(super) faults: VecDeque<Fault>,
     late: Vec<(i64, Seen)>,
+    /// When the late call that is served arrived.
+    late_ms: Option<i64>,
 }
 
 /// The world and the gateway that leads there.
@@ -155,7 +159,8 @@ impl World {
     }
 
     fn now_ms(&self) -> i64 {
-        self.clock.as_ref().map_or(START_MS, Clock::now_ms)
+        let clock_ms = self.clock.as_ref().map_or(START_MS, Clock::now_ms);
+        self.late_ms.unwrap_or(clock_ms)
     }
 
     fn answer(&mut self, seen: &Seen, crash: &Notify) -> Script {
@@ -201,9 +206,11 @@ impl World {
         let (arrived, on_the_way) = late.into_iter().partition(|(due_ms, _)| *due_ms <= now_ms);
         self.late = on_the_way;
         let arrived: Vec<(i64, Seen)> = arrived;
-        for (_, seen) in arrived {
+        for (arrived_ms, seen) in arrived {
+            self.late_ms = Some(arrived_ms);
             self.serve(&seen);
         }
+        self.late_ms = None;
         self.end(|_, reservation| reservation.expires_ms <= now_ms, "EXPIRED");
     }
 
@@ -293,6 +300,7 @@ impl World {
             quantity,
             status: "ACTIVE",
             expires_ms: self.now_ms() + RESERVATION_MS,
+            stray: self.late_ms.is_some(),
         };
         self.reservations.insert((order, sku), reservation);
         (201, json!({"status": "ACTIVE"}))
