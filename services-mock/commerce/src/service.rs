@@ -168,3 +168,58 @@ fn router_of(parts: &Parts, state: &AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), trace::follow))
         .with_state(state.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::settings::Secret;
+    use crate::testing::on_memory;
+
+    #[tokio::test]
+    async fn unknown_paths_and_methods_are_refused_in_the_common_form() {
+        for service in ServiceName::ALL {
+            let shop = on_memory(service).await;
+            let missing = shop.get("/nothing/here", "").await;
+            assert_eq!(
+                (missing.status, &missing.body["path"]),
+                (404, &"/nothing/here".into())
+            );
+            assert_eq!(missing.headers["x-trace-id"].len(), 32);
+            let refused = shop.send(Method::PUT, "/openapi.json", "", None).await;
+            assert_eq!(
+                (refused.status, &refused.body["status"]),
+                (405, &405.into())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_document_tells_every_status_of_an_endpoint() {
+        let shop = on_memory(ServiceName::User).await;
+        let document = shop.get("/openapi.json", "").await.body;
+        assert!(
+            document["openapi"]
+                .as_str()
+                .is_some_and(|version| version.starts_with("3.1"))
+        );
+        let responses = &document["paths"]["/api/users/{id}"]["get"]["responses"];
+        let statuses: Vec<_> = responses.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(statuses, ["200", "400", "401", "403", "404", "503"]);
+        assert!(document["components"]["schemas"]["ErrorBody"].is_object());
+        assert_ne!(
+            document["components"]["schemas"]["Registration"],
+            Value::Null
+        );
+    }
+
+    #[tokio::test]
+    async fn an_instance_starts_serves_and_stops() {
+        let settings = Settings::new(ServiceName::User, Secret::new("0123456789abcdef"));
+        let commerce = Commerce::start(settings).await.unwrap();
+        drop(commerce.router());
+        commerce.stop().await;
+    }
+}

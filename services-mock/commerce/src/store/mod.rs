@@ -123,6 +123,33 @@ mod tests {
         .await;
     }
 
+    /// A client that leaves drops its request, at whatever point that is.
+    #[tokio::test]
+    async fn requests_that_are_dropped_leave_the_tables_in_place() {
+        on_each_store(ServiceName::User, async |shop| {
+            let store = &shop.state().store;
+            for polls in (1..30).cycle().take(300) {
+                let mut work = Box::pin(async {
+                    let mut tx = store.begin().await.unwrap();
+                    next_id(&mut tx, "dropped").await.unwrap();
+                    tx.commit().await.unwrap();
+                });
+                for _ in 0..polls {
+                    tokio::select! {
+                        biased;
+                        () = &mut work => break,
+                        () = std::future::ready(()) => {}
+                    }
+                    tokio::task::yield_now().await;
+                }
+                drop(work);
+                let count = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM users");
+                assert_eq!(count.fetch_one(store.pool()).await.unwrap(), 0);
+            }
+        })
+        .await;
+    }
+
     #[tokio::test]
     async fn nulls_and_sums_read_alike_on_each_store() {
         on_each_store(ServiceName::User, async |shop| {

@@ -56,6 +56,9 @@ async fn memory(migrations: &[Migration]) -> Result<Store, OpenError> {
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A request that is dropped while the pool tests the connection for it would take the
+        // connection along, and the database with it.
+        .test_before_acquire(false)
         .acquire_timeout(LONGEST_WAIT)
         .connect("sqlite::memory:")
         .await?;

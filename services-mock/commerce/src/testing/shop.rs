@@ -75,7 +75,7 @@ pub async fn on_each_store_with(
             continue;
         }
         // Captured and shown only when the test fails: tells on which store.
-        println!("on {kind:?}");
+        eprintln!("on {kind:?}");
         body(Shop::start(kind, service, &change).await).await;
     }
 }
@@ -170,7 +170,7 @@ impl Shop {
                     Ok(true) => panic!("task {} never ends", task.name()),
                     Ok(false) => break,
                     Err(error) => {
-                        println!("task {} failed: {error}", task.name());
+                        eprintln!("task {} failed: {error}", task.name());
                         all_well = false;
                         break;
                     }
