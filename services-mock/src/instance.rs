@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
 use crate::faults::{Fault, FaultBoard};
-use crate::gate::Gate;
+use crate::gate::{Gate, QueueFull, Slot};
 use crate::guard::Guard;
 use crate::load::{DecayedRate, Load, MeanLatency};
 use crate::metrics::Metrics;
@@ -60,6 +60,10 @@ pub(crate) struct Instance {
     pub(crate) shop: Option<Arc<Shop>>,
     /// Memory that a fault holds now.
     pub(crate) held_bytes: AtomicUsize,
+    /// Seconds that requests were present, and in service; per second they are the mean number.
+    present: DecayedRate,
+    in_service: DecayedRate,
+    reports_mean: bool,
     requests: DecayedRate,
     errors: DecayedRate,
     service_time: ServiceTime,
@@ -85,6 +89,9 @@ impl Instance {
             guard: Guard::new(settings.degradation_token.clone(), shop.clone()),
             shop,
             held_bytes: AtomicUsize::new(0),
+            present: DecayedRate::default(),
+            in_service: DecayedRate::default(),
+            reports_mean: settings.mean_utilization || settings.shop.is_some(),
             requests: DecayedRate::default(),
             errors: DecayedRate::default(),
             service_time: settings.service_time.clone(),
@@ -199,9 +206,10 @@ impl Instance {
     /// Takes an answer into the load report.
     pub(crate) fn record_answer(&self, status: StatusCode, took: Duration, now: Instant) {
         self.latency.record(took);
-        self.requests.record(now);
+        self.requests.record(1.0, now);
+        self.present.record(took.as_secs_f64(), now);
         if status.is_server_error() {
-            self.errors.record(now);
+            self.errors.record(1.0, now);
         }
     }
 
@@ -212,16 +220,34 @@ impl Instance {
 
     pub(crate) fn load(&self, now: Instant) -> Load {
         let slots = self.gate.concurrency() as f64;
-        let busy = self.gate.busy();
-        let present = busy + self.gate.waiting();
+        let (busy, present) = match self.reports_mean {
+            true => (
+                self.in_service.per_second(now),
+                self.present.per_second(now),
+            ),
+            false => {
+                let busy = self.gate.busy();
+                (busy as f64, (busy + self.gate.waiting()) as f64)
+            }
+        };
         Load {
-            cpu_utilization: busy as f64 / slots,
-            application_utilization: present as f64 / slots,
+            cpu_utilization: (busy / slots).min(1.0),
+            application_utilization: present / slots,
             inflight: self.metrics.in_flight(),
             latency_ms: self.latency.ms(),
             requests_per_second: self.requests.per_second(now),
             errors_per_second: self.errors.per_second(now),
         }
+    }
+
+    /// Waits its turn for a slot.
+    pub(crate) async fn enter(&self) -> Result<InService<'_>, QueueFull> {
+        let slot = self.gate.enter().await?;
+        Ok(InService {
+            _slot: slot,
+            instance: self,
+            began: Instant::now(),
+        })
     }
 
     /// A fresh span id: 16 lower-case hexadecimal digits.
@@ -240,5 +266,21 @@ impl Instance {
 
     fn rng(&self) -> MutexGuard<'_, StdRng> {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request in service; leaves on drop and counts the time.
+#[derive(Debug)]
+pub(crate) struct InService<'a> {
+    _slot: Slot<'a>,
+    instance: &'a Instance,
+    began: Instant,
+}
+
+impl Drop for InService<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let seconds = (now - self.began).as_secs_f64();
+        self.instance.in_service.record(seconds, now);
     }
 }

@@ -65,7 +65,7 @@ impl MeanLatency {
     }
 }
 
-/// Events per second, the latest counting most: an event's weight falls to 1/e in [`MEMORY`].
+/// How much comes per second, the latest counting most: weight falls to 1/e in [`MEMORY`].
 #[derive(Debug, Default)]
 pub(crate) struct DecayedRate(Mutex<Option<Tally>>);
 
@@ -73,8 +73,8 @@ pub(crate) struct DecayedRate(Mutex<Option<Tally>>);
 struct Tally {
     began: Instant,
     changed: Instant,
-    /// Sum of the weights of all events at `changed`.
-    weight: f64,
+    /// Sum of all amounts, each by its weight at `changed`.
+    sum: f64,
 }
 
 /// Long enough that chance averages out at some ten requests per second, short enough that a
@@ -82,18 +82,18 @@ struct Tally {
 const MEMORY: Duration = Duration::from_secs(2);
 
 impl DecayedRate {
-    /// Counts one event.
-    pub(crate) fn record(&self, now: Instant) {
+    /// Adds an amount, 1 for an event.
+    pub(crate) fn record(&self, amount: f64, now: Instant) {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let weight = tally.map_or(0.0, |tally| tally.weight_at(now)) + 1.0;
+        let sum = tally.map_or(0.0, |tally| tally.sum_at(now)) + amount;
         *tally = Some(Tally {
             began: tally.map_or(now, |tally| tally.began),
             changed: now,
-            weight,
+            sum,
         });
     }
 
-    /// 0 before the first event.
+    /// 0 before the first amount.
     pub(crate) fn per_second(&self, now: Instant) -> f64 {
         let tally = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(tally) = tally else { return 0.0 };
@@ -102,14 +102,14 @@ impl DecayedRate {
         let since = now.saturating_duration_since(tally.began);
         let seconds = since.max(Duration::from_secs(1)).as_secs_f64();
         let memory = MEMORY.as_secs_f64();
-        tally.weight_at(now) / (memory * (1.0 - (-seconds / memory).exp()))
+        tally.sum_at(now) / (memory * (1.0 - (-seconds / memory).exp()))
     }
 }
 
 impl Tally {
-    fn weight_at(self, now: Instant) -> f64 {
+    fn sum_at(self, now: Instant) -> f64 {
         let since = now.saturating_duration_since(self.changed);
-        self.weight * (-since.as_secs_f64() / MEMORY.as_secs_f64()).exp()
+        self.sum * (-since.as_secs_f64() / MEMORY.as_secs_f64()).exp()
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         let (rate, start) = (DecayedRate::default(), Instant::now());
         let step = Duration::from_secs(1) / per_second;
         for event in 0..per_second * seconds {
-            rate.record(start + step * event);
+            rate.record(1.0, start + step * event);
         }
         (rate, start + Duration::from_secs(seconds.into()))
     }
@@ -142,7 +142,7 @@ mod tests {
         let later = rate.per_second(now + 2 * MEMORY);
         assert!((6.0..7.5).contains(&later), "{later}");
         let one = DecayedRate::default();
-        one.record(now);
+        one.record(1.0, now);
         assert!(one.per_second(now) < 1.5, "{}", one.per_second(now));
     }
 

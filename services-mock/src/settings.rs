@@ -39,6 +39,9 @@ pub struct Settings {
     pub seed: u64,
     /// Whether answers carry `endpoint-load-metrics`.
     pub load_report: bool,
+    /// Whether reports tell the utilisation of the last two seconds, as in shop mode, rather than
+    /// that of the moment.
+    pub mean_utilization: bool,
     /// Registration in Redis, if any.
     pub registry: Option<RegistrySettings>,
     /// What degrading the instance asks for, beside an administrator's token in shop mode.
@@ -86,6 +89,7 @@ impl Settings {
             speed: 1.0,
             seed: 0,
             load_report: true,
+            mean_utilization: false,
             registry: None,
             degradation_token: None,
             degradation_memory_mib: DEGRADATION_MEMORY_MIB,

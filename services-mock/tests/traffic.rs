@@ -294,6 +294,32 @@ async fn answers_of_500_and_above_are_reported_as_errors() {
 }
 
 #[tokio::test]
+async fn a_mean_utilization_remembers_requests_that_are_gone() {
+    let mock = start(|s| {
+        s.service_time = ServiceTime::Fixed(Duration::from_millis(200));
+        (s.concurrency, s.mean_utilization) = (1, true);
+    })
+    .await;
+    let report_of = async || {
+        let answer = get(mock.addr(), "/").await.unwrap();
+        answer.header("endpoint-load-metrics").to_owned()
+    };
+    let (first, second) = tokio::join!(report_of(), report_of());
+    let last = first.max(second);
+    let number = |name: &str| {
+        let rest = last.split_once(name).unwrap().1;
+        rest.split(',').next().unwrap().parse::<f64>().unwrap()
+    };
+    // At least 0.2 s in service each, one of them 0.2 s in the queue, in the last second.
+    let (busy, present) = (
+        number("cpu_utilization="),
+        number("application_utilization="),
+    );
+    assert!((0.3..=1.0).contains(&busy), "{last}");
+    assert!(present > 1.3 * busy || busy > 0.95, "{last}");
+}
+
+#[tokio::test]
 async fn a_route_has_its_own_service_time() {
     let mock = start(|s| {
         s.service_time = ServiceTime::Fixed(Duration::from_secs(30));

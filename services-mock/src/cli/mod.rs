@@ -75,6 +75,11 @@ pub(crate) struct Cli {
     #[arg(long)]
     no_load_report: bool,
 
+    /// Report the utilisation of the last two seconds, as --shop does, not that of the moment:
+    /// client_side_weighted_round_robin needs it.
+    #[arg(long)]
+    mean_utilization: bool,
+
     /// Register in this Redis, such as redis://127.0.0.1:6379.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
@@ -195,6 +200,7 @@ impl Cli {
             speed: self.speed,
             seed,
             load_report: !self.no_load_report,
+            mean_utilization: self.mean_utilization,
             registry: self.registry(),
             degradation_token: common.degradation_token.clone(),
             degradation_memory_mib: self.degradation_memory,

@@ -131,7 +131,7 @@ async fn serve(
         sleep(FAST).await;
         return problem(status, "failing fast as ordered", head);
     }
-    let Ok(_slot) = instance.gate.enter().await else {
+    let Ok(_in_service) = instance.enter().await else {
         instance.metrics.count_queue_full();
         return problem(StatusCode::SERVICE_UNAVAILABLE, "queue full", head);
     };
