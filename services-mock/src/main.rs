@@ -2,20 +2,24 @@
 
 mod cli;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use services_mock::{Mock, Running, Settings};
+use services_mock::{Mock, Running, Settings, StoreAt};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
-use cli::Cli;
+use cli::{Cli, Meant};
 
 fn main() -> ExitCode {
-    let settings = Cli::parse().settings().unwrap_or_else(|wrong| wrong.exit());
+    let meant = Cli::parse().meant(|name| env::var(name).ok());
+    let meant = meant.unwrap_or_else(|wrong| wrong.exit());
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    match run(settings) {
+    match run(meant) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to report to when stderr itself is closed.
@@ -26,11 +30,16 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(settings: Vec<Settings>) -> anyhow::Result<()> {
+async fn run(mut meant: Meant) -> anyhow::Result<()> {
+    // Lives until every instance has stopped.
+    let _scratch = match meant.wants_scratch {
+        true => Some(keep_in_scratch(&mut meant.instances)?),
+        false => None,
+    };
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut running = Vec::new();
-    for settings in settings {
+    for settings in meant.instances {
         let service = settings.service;
         let instance = Mock::start(settings).await?;
         announce(service.name(), &instance).context("cannot write to stdout")?;
@@ -40,10 +49,23 @@ async fn run(settings: Vec<Settings>) -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    for instance in running {
-        instance.stop().await;
-    }
+    let stopping = running.into_iter().map(Running::stop);
+    stopping.collect::<JoinSet<()>>().join_all().await;
     Ok(())
+}
+
+/// Lets all services keep their state in one temporary folder, which is gone when dropped.
+fn keep_in_scratch(instances: &mut [Settings]) -> anyhow::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("services-mock-").tempdir();
+    let folder = folder.context("cannot make a temporary folder for the stores")?;
+    log::info!(
+        "state lives in {} and goes with this process",
+        folder.path().display()
+    );
+    for shop in instances.iter_mut().filter_map(|i| i.shop.as_mut()) {
+        shop.store = StoreAt::Folder(folder.path().to_owned());
+    }
+    Ok(folder)
 }
 
 /// The line others wait for: `listening user-service user-service-8081 127.0.0.1:8081`.

@@ -10,10 +10,13 @@ use tokio::time::Instant;
 
 use crate::faults::{Active, Fault, Order};
 use crate::instance::Instance;
+use crate::keeper;
 use crate::metrics::Counts;
 use crate::registry::Registration;
 use crate::server::{self, Life};
+use crate::service::Service;
 use crate::settings::{BadSetting, Settings};
+use crate::strain;
 
 /// Where instances are started.
 #[derive(Debug)]
@@ -36,6 +39,14 @@ pub enum StartError {
     /// The registry's URL makes no sense.
     #[error("redis URL: {0}")]
     Registry(#[source] redis::RedisError),
+    /// The service's store, seed or Redis.
+    #[error("{service}: {source}")]
+    Shop {
+        /// Which service.
+        service: Service,
+        /// What is wrong.
+        source: commerce::StartError,
+    },
 }
 
 /// A running instance. Dropping it ends it as a kill would: connections close, the registry record
@@ -47,13 +58,22 @@ pub struct Running {
     life: watch::Sender<Life>,
     server: JoinHandle<()>,
     registration: Option<JoinHandle<()>>,
+    strain: JoinHandle<()>,
+    shop: Option<OpenShop>,
+}
+
+/// The real service behind the instance, to be closed after the last answer.
+#[derive(Debug)]
+struct OpenShop {
+    closing: watch::Sender<bool>,
+    keeping: JoinHandle<()>,
 }
 
 impl Mock {
     /// Binds, then serves on the current run time; connections are accepted from the return on.
     ///
     /// # Errors
-    /// A setting out of range, an address in use, a malformed registry URL.
+    /// A setting out of range, an address in use, a malformed registry URL, a store out of reach.
     ///
     /// # Panics
     /// When called outside a tokio run time.
@@ -69,17 +89,38 @@ impl Mock {
             .map(|registry| Registration::new(registry, Arc::clone(&instance), address))
             .transpose()
             .map_err(StartError::Registry)?;
+        let shop = open_shop(&instance, settings.service).await?;
         let life = watch::Sender::new(Life::Serve);
         let serving = server::serve(listener, address, Arc::clone(&instance), life.subscribe());
         let keeping = registration.map(|registration| registration.keep(life.subscribe()));
         Ok(Running {
+            strain: tokio::spawn(strain::keep(Arc::clone(&instance))),
             instance,
             address,
             life,
             server: tokio::spawn(serving),
             registration: keeping.map(tokio::spawn),
+            shop,
         })
     }
+}
+
+async fn open_shop(
+    instance: &Arc<Instance>,
+    service: Service,
+) -> Result<Option<OpenShop>, StartError> {
+    let Some(shop) = &instance.shop else {
+        return Ok(None);
+    };
+    let failed = |source| StartError::Shop { service, source };
+    let commerce = shop.open().await.map_err(failed)?;
+    let closing = watch::Sender::new(false);
+    let (instance, shop) = (Arc::clone(instance), Arc::clone(shop));
+    let keeping = keeper::keep(instance, shop, commerce, closing.subscribe());
+    Ok(Some(OpenShop {
+        keeping: tokio::spawn(keeping),
+        closing,
+    }))
 }
 
 fn listen(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
@@ -136,7 +177,8 @@ impl Running {
         self.instance.metrics.in_flight()
     }
 
-    /// Deregisters, stops listening and lets answers underway finish for up to one second.
+    /// Deregisters, stops listening, lets answers underway finish for up to one second (ten in shop
+    /// mode), then lets the service finish its background rounds and close its store.
     pub async fn stop(mut self) {
         self.life.send_replace(Life::Finish);
         // Deregistered first, so that nobody is sent to a port that is closed; both are bounded.
@@ -144,12 +186,20 @@ impl Running {
             join(registration).await;
         }
         join(&mut self.server).await;
+        if let Some(shop) = &mut self.shop {
+            shop.closing.send_replace(true);
+            join(&mut shop.keeping).await;
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.server.abort();
+        self.strain.abort();
+        if let Some(shop) = &self.shop {
+            shop.keeping.abort();
+        }
         if let Some(registration) = &self.registration {
             registration.abort();
         }

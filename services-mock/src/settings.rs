@@ -3,10 +3,16 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use commerce::Secret;
 use http::Uri;
 
+use crate::route_time::RouteTime;
 use crate::service::Service;
 use crate::service_time::ServiceTime;
+use crate::shop::{SHORTEST_SECRET, ShopSettings};
+
+/// Enough to be seen in any monitor, little enough for several instances on a small machine.
+pub(crate) const DEGRADATION_MEMORY_MIB: usize = 256;
 
 /// Settings of one instance. [`Settings::new`] gives the defaults of a test.
 #[derive(Clone, Debug)]
@@ -19,6 +25,10 @@ pub struct Settings {
     pub name: Option<String>,
     /// Time of one request in service.
     pub service_time: ServiceTime,
+    /// Service times of single routes, in place of `service_time`.
+    pub route_times: Vec<RouteTime>,
+    /// Share of each service time that keeps a processor busy, 0 to 1.
+    pub cpu_burn: f64,
     /// Requests served at once, 1 to 100,000.
     pub concurrency: usize,
     /// Requests that may wait, 0 to 1,000,000; further ones are answered 503.
@@ -29,8 +39,17 @@ pub struct Settings {
     pub seed: u64,
     /// Whether answers carry `endpoint-load-metrics`.
     pub load_report: bool,
+    /// Whether reports tell the utilisation of the last two seconds, as in shop mode, rather than
+    /// that of the moment.
+    pub mean_utilization: bool,
     /// Registration in Redis, if any.
     pub registry: Option<RegistrySettings>,
+    /// What degrading the instance asks for, beside an administrator's token in shop mode.
+    pub degradation_token: Option<Secret>,
+    /// Memory that memory faults may take, in MiB, 1 to 65,536.
+    pub degradation_memory_mib: usize,
+    /// Runs the real service; without it answers are static.
+    pub shop: Option<ShopSettings>,
 }
 
 /// How an instance registers itself.
@@ -63,12 +82,18 @@ impl Settings {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             name: None,
             service_time: ServiceTime::Fixed(Duration::ZERO),
+            route_times: Vec::new(),
+            cpu_burn: 0.0,
             concurrency: 8,
             queue: 512,
             speed: 1.0,
             seed: 0,
             load_report: true,
+            mean_utilization: false,
             registry: None,
+            degradation_token: None,
+            degradation_memory_mib: DEGRADATION_MEMORY_MIB,
+            shop: None,
         }
     }
 
@@ -99,6 +124,18 @@ impl Settings {
             "0.001 to 1000",
             speed,
         )?;
+        let burn = self.cpu_burn;
+        ensure((0.0..=1.0).contains(&burn), "cpu-burn", "0 to 1", burn)?;
+        let memory = self.degradation_memory_mib;
+        ensure(
+            (1..=65_536).contains(&memory),
+            "degradation-memory",
+            "1 to 65536 (MiB)",
+            memory,
+        )?;
+        if let Some(shop) = &self.shop {
+            check_shop(shop)?;
+        }
         match &self.registry {
             Some(registry) => registry.check(self.address),
             None => Ok(()),
@@ -131,6 +168,26 @@ impl RegistrySettings {
         let base_url = advertise.is_none_or(is_base_url);
         ensure(base_url, "advertise", "http://host:port", advertise)
     }
+}
+
+/// Secrets are told by their length alone.
+fn check_shop(shop: &ShopSettings) -> Result<(), BadSetting> {
+    let secret_bytes = shop.jwt_secret.reveal().len();
+    ensure(
+        secret_bytes >= SHORTEST_SECRET,
+        "jwt-secret-file",
+        "a secret of at least 32 bytes",
+        format_args!("{secret_bytes} bytes"),
+    )?;
+    let cost = shop.bcrypt_cost;
+    ensure((4..=31).contains(&cost), "bcrypt-cost", "4 to 31", cost)?;
+    let gateway = shop.gateway_url.as_deref();
+    ensure(
+        gateway.is_none_or(is_base_url),
+        "gateway",
+        "http://host:port",
+        gateway,
+    )
 }
 
 fn ensure(
@@ -189,9 +246,27 @@ mod tests {
         assert!(refused(|s| s.queue = 1_000_001).starts_with("queue"));
         assert!(refused(|s| s.speed = 0.0).starts_with("speed"));
         assert!(refused(|s| s.speed = f64::NAN).starts_with("speed"));
+        assert!(refused(|s| s.cpu_burn = 1.1).starts_with("cpu-burn"));
+        assert!(refused(|s| s.degradation_memory_mib = 0).starts_with("degradation-memory"));
         assert!(
             refused(|s| s.registry.as_mut().unwrap().beat = Duration::ZERO).starts_with("beat")
         );
+    }
+
+    fn shop(change: impl FnOnce(&mut ShopSettings)) -> impl FnOnce(&mut Settings) {
+        let mut shop = ShopSettings::new(Secret::new("s".repeat(SHORTEST_SECRET)));
+        change(&mut shop);
+        |s| s.shop = Some(shop)
+    }
+
+    #[test]
+    fn a_shop_that_cannot_work_is_refused_and_its_secret_is_not_shown() {
+        let short = refused(shop(|s| s.jwt_secret = Secret::new("knock knock")));
+        assert!(short.starts_with("jwt-secret-file") && short.contains("11 bytes"));
+        assert!(!short.contains("knock"), "{short}");
+        assert!(refused(shop(|s| s.bcrypt_cost = 3)).starts_with("bcrypt-cost"));
+        let gateway = refused(shop(|s| s.gateway_url = Some("127.0.0.1:1".to_owned())));
+        assert!(gateway.starts_with("gateway") && gateway.contains("127.0.0.1:1"));
     }
 
     #[test]

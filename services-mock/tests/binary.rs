@@ -8,6 +8,8 @@ use support::{PATIENCE, get};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+const SECRET: &str = "a secret for tests, known to everybody";
+
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_services-mock"));
     command.args(arguments).kill_on_drop(true);
@@ -71,4 +73,78 @@ async fn a_port_in_use_ends_it_with_1_and_a_clear_text() {
 async fn wrong_usage_ends_it_with_2() {
     let output = program(&["--service", "shop"]).output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_shop_without_a_secret_is_wrong_usage_that_names_both_ways() {
+    let output = program(&["--service", "user", "--shop"])
+        .env_remove("JWT_SECRET")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("--jwt-secret-file") && text.contains("JWT_SECRET"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_shop_whose_store_fails_ends_with_1_and_names_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let folder = file.path().join("below a file").display().to_string();
+    let arguments = [
+        "--service",
+        "user@127.0.0.1:0",
+        "--shop",
+        "--data-dir",
+        &folder,
+    ];
+    let output = program(&arguments)
+        .env("JWT_SECRET", SECRET)
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("user-service: store"), "{text}");
+}
+
+#[tokio::test]
+async fn all_six_services_of_a_shop_start_on_a_temporary_folder_that_goes_with_them() {
+    let scratch = tempfile::tempdir().unwrap();
+    let names = [
+        "user",
+        "cart",
+        "order",
+        "inventory",
+        "payment",
+        "notification",
+    ];
+    let services = names.map(|name| format!("--service={name}@127.0.0.1:0"));
+    let mut command = program(&[
+        "--shop",
+        "--bcrypt-cost",
+        "4",
+        "--service-time",
+        "fixed:0ms",
+    ]);
+    command.args(services).env("JWT_SECRET", SECRET);
+    let mut child = command.env("TMPDIR", scratch.path()).spawn().unwrap();
+    for line in announced(&mut child, 6).await {
+        let address = line[3].parse().unwrap();
+        let health = get(address, "/health").await.unwrap();
+        assert_eq!(health.json()["status"], "UP", "{line:?}");
+        let document = get(address, "/openapi.json").await.unwrap().json();
+        assert_eq!(document["info"]["title"], line[1]);
+    }
+    let files = || std::fs::read_dir(scratch.path()).unwrap().count();
+    assert_eq!(files(), 1);
+    let id = child.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().await;
+    assert!(killed.unwrap().success());
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    assert_eq!(ended.expect("ends").unwrap().code(), Some(0));
+    assert_eq!(files(), 0);
 }

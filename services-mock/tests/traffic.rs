@@ -138,6 +138,11 @@ async fn answers_report_load_unless_switched_off() {
     let report = answer.header("endpoint-load-metrics");
     assert!(report.starts_with("TEXT cpu_utilization=0.000, application_utilization=0.000, "));
     assert!(report.contains("named_metrics.inflight=0"), "{report}");
+    // Two answers within the first second.
+    let rate = report.split_once("rps_fractional=").unwrap().1;
+    let rate: f64 = rate.split(',').next().unwrap().parse().unwrap();
+    assert!((1.0..3.0).contains(&rate), "{report}");
+    assert!(report.contains(" eps=0.000,"), "{report}");
     assert!(report.contains("named_metrics.latency_ms="), "{report}");
     let health = get(mock.addr(), "/health").await.unwrap();
     assert_eq!(
@@ -274,6 +279,78 @@ async fn dropping_closes_port_and_connections() {
         TcpStream::connect(at).await.is_err()
     })
     .await;
+}
+
+#[tokio::test]
+async fn answers_of_500_and_above_are_reported_as_errors() {
+    let mock = start(|_| ()).await;
+    get(mock.addr(), "/status/404").await.unwrap();
+    let answer = get(mock.addr(), "/status/404").await.unwrap();
+    let report = answer.header("endpoint-load-metrics");
+    assert!(report.contains(" eps=0.000,"), "{report}");
+    let answer = get(mock.addr(), "/status/503").await.unwrap();
+    let report = answer.header("endpoint-load-metrics");
+    assert!(!report.contains(" eps=0.000,"), "{report}");
+}
+
+#[tokio::test]
+async fn a_mean_utilization_remembers_requests_that_are_gone() {
+    let mock = start(|s| {
+        s.service_time = ServiceTime::Fixed(Duration::from_millis(200));
+        (s.concurrency, s.mean_utilization) = (1, true);
+    })
+    .await;
+    let report_of = async || {
+        let answer = get(mock.addr(), "/").await.unwrap();
+        answer.header("endpoint-load-metrics").to_owned()
+    };
+    let (first, second) = tokio::join!(report_of(), report_of());
+    let last = first.max(second);
+    let number = |name: &str| {
+        let rest = last.split_once(name).unwrap().1;
+        rest.split(',').next().unwrap().parse::<f64>().unwrap()
+    };
+    // At least 0.2 s in service each, one of them 0.2 s in the queue, in the last second.
+    let (busy, present) = (
+        number("cpu_utilization="),
+        number("application_utilization="),
+    );
+    assert!((0.3..=1.0).contains(&busy), "{last}");
+    assert!(present > 1.3 * busy || busy > 0.95, "{last}");
+}
+
+#[tokio::test]
+async fn a_route_has_its_own_service_time() {
+    let mock = start(|s| {
+        s.service_time = ServiceTime::Fixed(Duration::from_secs(30));
+        s.route_times = vec!["POST /api/quick=fixed:0ms".parse().unwrap()];
+    })
+    .await;
+    let quick = post(mock.addr(), "/api/quick/7", "").await.unwrap();
+    assert_eq!(quick.status, StatusCode::OK);
+    let slow = get(mock.addr(), "/api/quick/7");
+    let slow = tokio::time::timeout(Duration::from_millis(50), slow).await;
+    assert!(slow.is_err(), "takes 30 s");
+}
+
+#[tokio::test]
+async fn burnt_service_time_takes_as_long_and_uses_a_processor() {
+    let ticks = || {
+        let line = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let after_name = line.rsplit_once(')').unwrap().1;
+        let user = after_name.split_whitespace().nth(11).unwrap();
+        user.parse::<u64>().unwrap()
+    };
+    let mock = start(|s| {
+        s.service_time = ServiceTime::Fixed(Duration::from_millis(300));
+        s.cpu_burn = 0.5;
+    })
+    .await;
+    let (before, began) = (ticks(), std::time::Instant::now());
+    get(mock.addr(), "/").await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    // A hundred ticks a second: 15 when the processor is free, less beside other tests.
+    assert!(ticks() - before >= 3, "{} ticks", ticks() - before);
 }
 
 #[tokio::test]

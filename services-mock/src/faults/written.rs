@@ -19,8 +19,10 @@ pub struct BadFault {
     pub expected: String,
 }
 
-const KINDS: &str = "one of slow, pause, error_rate, fast_fail, crash, hang, unhealthy, recover";
+const KINDS: &str = "one of slow, pause, error_rate, fast_fail, crash, hang, unhealthy, latency, cpu, memory, gradual, recover";
 const LONGEST_SECONDS: f64 = 86_400.0;
+const LONGEST_DELAY_MS: f64 = 60_000.0;
+const MOST_PHASES: u32 = 100;
 
 impl Order {
     /// Reads an order such as `{"kind":"slow","factor":8,"for_seconds":30}`.
@@ -46,6 +48,11 @@ impl Active {
             Fault::ErrorRate { rate, status } | Fault::FastFail { rate, status } => {
                 json!({ "rate": rate, "status": status.as_u16() })
             }
+            Fault::Latency { delay } => json!({ "delay_ms": delay.as_secs_f64() * 1e3 }),
+            Fault::Cpu { share } | Fault::Memory { share } => json!({ "share": share }),
+            Fault::Gradual { total, phases } => {
+                json!({ "seconds": total.as_secs_f64(), "phases": phases })
+            }
             Fault::Pause | Fault::Crash | Fault::Hang | Fault::Unhealthy => json!({}),
         };
         written["kind"] = self.fault.kind().into();
@@ -69,11 +76,30 @@ fn inject(kind: &str, fields: &mut Fields) -> Result<Order, BadFault> {
             rate: fields.number("rate", Some(1.0), 0.0, 1.0)?,
             status: fields.error_status(StatusCode::SERVICE_UNAVAILABLE)?,
         },
+        "latency" => Fault::Latency {
+            delay: fields.milliseconds("delay_ms", LONGEST_DELAY_MS)?,
+        },
+        "cpu" => Fault::Cpu {
+            share: fields.number("share", None, 0.01, 1.0)?,
+        },
+        "memory" => Fault::Memory {
+            share: fields.number("share", None, 0.01, 1.0)?,
+        },
+        "gradual" => return gradual(fields),
         "hang" => Fault::Hang,
         "unhealthy" => Fault::Unhealthy,
         _ => return Err(bad("kind", kind.into(), KINDS)),
     };
     lasting(fault, fields.seconds("for_seconds", false)?)
+}
+
+fn gradual(fields: &mut Fields) -> Result<Order, BadFault> {
+    let seconds = fields.number("seconds", None, 0.001, LONGEST_SECONDS)?;
+    let phases = fields.number("phases", Some(4.0), 1.0, f64::from(MOST_PHASES))?;
+    let total = Duration::from_secs_f64(seconds);
+    // Cut to whole phases; the range was checked.
+    let phases = phases as u32;
+    lasting(Fault::Gradual { total, phases }, Some(total))
 }
 
 fn lasting(fault: Fault, lasts: Option<Duration>) -> Result<Order, BadFault> {
@@ -126,6 +152,11 @@ impl Fields {
         }
         let seconds = self.number(name, None, 0.001, LONGEST_SECONDS)?;
         Ok(Some(Duration::from_secs_f64(seconds)))
+    }
+
+    fn milliseconds(&mut self, name: &str, high: f64) -> Result<Duration, BadFault> {
+        let number = self.number(name, None, 0.0, high)?;
+        Ok(Duration::from_secs_f64(number / 1e3))
     }
 
     fn error_status(&mut self, default: StatusCode) -> Result<StatusCode, BadFault> {
@@ -223,6 +254,33 @@ mod tests {
                 r#"{"kind":"unhealthy","for_seconds":1}"#,
                 injected(Fault::Unhealthy, Some(1000)),
             ),
+            (
+                r#"{"kind":"latency","delay_ms":100}"#,
+                injected(
+                    Fault::Latency {
+                        delay: Duration::from_millis(100),
+                    },
+                    None,
+                ),
+            ),
+            (
+                r#"{"kind":"cpu","share":0.5,"for_seconds":1}"#,
+                injected(Fault::Cpu { share: 0.5 }, Some(1000)),
+            ),
+            (
+                r#"{"kind":"memory","share":0.7}"#,
+                injected(Fault::Memory { share: 0.7 }, None),
+            ),
+            (
+                r#"{"kind":"gradual","seconds":8}"#,
+                injected(
+                    Fault::Gradual {
+                        total: Duration::from_secs(8),
+                        phases: 4,
+                    },
+                    Some(8000),
+                ),
+            ),
             (r#"{"kind":"recover"}"#, Order::Recover),
         ] {
             assert_eq!(read(body), order, "{body}");
@@ -265,6 +323,7 @@ mod tests {
         let active = Active {
             fault: Fault::Slow { factor: 8.0 },
             ends_in: Some(Duration::from_millis(1500)),
+            acts_for: Duration::ZERO,
         };
         let shown = json!({"kind": "slow", "factor": 8.0, "ends_in_seconds": 1.5});
         assert_eq!(active.to_json(), shown);

@@ -122,7 +122,7 @@ impl Registration {
         let healthy = self.instance.healthy(now);
         let record = self
             .identity
-            .record(self.instance.load(), healthy, SystemTime::now());
+            .record(self.instance.load(now), healthy, SystemTime::now());
         redis::cmd("SET")
             .arg(self.identity.key())
             .arg(record.to_json())

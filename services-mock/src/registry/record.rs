@@ -103,6 +103,8 @@ mod tests {
             application_utilization: 0.625,
             inflight: 5,
             latency_ms: Some(12.345_678),
+            requests_per_second: 1.0,
+            errors_per_second: 0.0,
         };
         let written = identity().record(load, true, at()).to_json() + "\n";
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -121,6 +123,8 @@ mod tests {
             application_utilization: 0.0,
             inflight: 0,
             latency_ms: None,
+            requests_per_second: 0.0,
+            errors_per_second: 0.0,
         };
         let identity = Identity {
             weight: None,

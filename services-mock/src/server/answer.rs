@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,12 +13,15 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::degradation::{self, Command};
 use super::payload::Payload;
-use super::route::{BadRoute, Route, Work};
+use super::route::{BadRoute, Behind, Route, Work};
+use super::shop;
 use super::trace::Trace;
 use crate::faults::{Active, BadFault, Fault, Order};
-use crate::instance::Instance;
+use crate::instance::{Instance, Stay};
 use crate::load;
+use crate::strain;
 use crate::timestamp::iso_local;
 
 type Answer = Response<Payload>;
@@ -35,9 +39,18 @@ const CRASH_DELAY: Duration = Duration::from_millis(10);
 pub(super) async fn answer(instance: Arc<Instance>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let trace = Trace::of(&head.headers, &instance);
-    let mut answer = match Route::of(&head.method, &head.uri) {
+    let behind = match instance.shop {
+        Some(_) => Behind::Shop,
+        None => Behind::Static,
+    };
+    let mut answer = match Route::of(&head.method, &head.uri, behind) {
         Ok(Route::ShowFaults) => show_faults(&instance),
         Ok(Route::OrderFault) => order_fault(&instance, &head, body).await,
+        Ok(Route::Degradation(command)) => degrade(&instance, command, &head),
+        Ok(Route::Document) => {
+            instance.released().await;
+            from_shop(&instance, &head, &Bytes::new(), &trace).await
+        }
         Ok(Route::Traffic(work)) => traffic(&instance, &work, &head, body, &trace).await,
         Ok(fixed) => {
             // A stalled process answers its probes no sooner than its traffic.
@@ -96,9 +109,10 @@ async fn traffic(
         Err((status, reason)) => problem(status, reason, head),
     };
     let took = underway.finish(answer.status());
-    instance.latency.record(took);
+    let now = Instant::now();
+    instance.record_answer(answer.status(), took, now);
     if instance.reports_load {
-        let report = instance.load().header_value();
+        let report = instance.load(now).header_value();
         answer.headers_mut().insert(load::HEADER, report);
     }
     answer
@@ -117,18 +131,57 @@ async fn serve(
         sleep(FAST).await;
         return problem(status, "failing fast as ordered", head);
     }
-    let Ok(_slot) = instance.gate.enter().await else {
+    let Ok(_in_service) = instance.enter().await else {
         instance.metrics.count_queue_full();
         return problem(StatusCode::SERVICE_UNAVAILABLE, "queue full", head);
     };
-    let service_time = instance.draw_service_time(Instant::now());
-    if !service_time.is_zero() {
-        sleep(service_time).await;
-    }
+    let stay = instance.draw_stay(Instant::now(), &head.method, head.uri.path());
+    spend(stay).await;
     instance.released().await;
-    match instance.draw_error(Instant::now()) {
-        Some(status) => problem(status, "failing as ordered", head),
-        None => done(instance, work, head, body, trace),
+    if let Some(status) = instance.draw_error(Instant::now()) {
+        return problem(status, "failing as ordered", head);
+    }
+    match *work {
+        Work::Shop => from_shop(instance, head, body, trace).await,
+        _ => done(instance, work, head, body, trace),
+    }
+}
+
+/// Lets the service time pass; what of it is burnt ends early when the client goes away.
+async fn spend(stay: Stay) {
+    if !stay.burnt.is_zero() {
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let _ended_by_drop = Ender(Arc::clone(&goes_on));
+        let burning = tokio::task::spawn_blocking(move || strain::burn(stay.burnt, &goes_on));
+        // It can only fail when the run time ends, and then nobody waits for the answer.
+        drop(burning.await);
+    }
+    if !stay.idle.is_zero() {
+        sleep(stay.idle).await;
+    }
+}
+
+/// Says no on drop.
+struct Ender(Arc<AtomicBool>);
+
+impl Drop for Ender {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+async fn from_shop(
+    instance: &Instance,
+    head: &request::Parts,
+    body: &Bytes,
+    trace: &Trace,
+) -> Answer {
+    let Some(shop) = &instance.shop else {
+        return problem(StatusCode::NOT_FOUND, "no such path", head);
+    };
+    match shop::ask(shop, head, body, trace).await {
+        Ok(answer) => answer,
+        Err((status, reason)) => problem(status, reason, head),
     }
 }
 
@@ -140,7 +193,7 @@ fn done(
     trace: &Trace,
 ) -> Answer {
     match *work {
-        Work::Service => json_answer(
+        Work::Shop | Work::Service => json_answer(
             StatusCode::OK,
             &json!({
                 "service": instance.service,
@@ -186,7 +239,37 @@ fn show_faults(instance: &Instance) -> Answer {
     json_answer(StatusCode::OK, &json!({ "faults": shown }))
 }
 
+fn degrade(instance: &Arc<Instance>, command: Command, head: &request::Parts) -> Answer {
+    if let Err((status, reason)) = instance.guard.check(&head.headers) {
+        return problem(status, &reason, head);
+    }
+    let now = Instant::now();
+    let started = match command {
+        Command::Status => true,
+        Command::StopAll => {
+            instance.faults.carry_out(Order::Recover, now);
+            true
+        }
+        Command::Stop { kind } => {
+            instance.faults.end(kind, now);
+            true
+        }
+        Command::Start { fault, lasts } if fault == Fault::Crash => {
+            crash_soon(instance, fault, Some(lasts));
+            true
+        }
+        Command::Start { fault, lasts } => instance.faults.start(fault, Some(lasts), now),
+    };
+    if !started {
+        return problem(StatusCode::BAD_REQUEST, "already active", head);
+    }
+    json_answer(StatusCode::OK, &degradation::status(instance, now))
+}
+
 async fn order_fault(instance: &Arc<Instance>, head: &request::Parts, body: Incoming) -> Answer {
+    if let Err((status, reason)) = instance.guard.check(&head.headers) {
+        return problem(status, &reason, head);
+    }
     let body = match read_body(body, LARGEST_FAULT).await {
         Ok(body) => body,
         Err((status, reason)) => return problem(status, reason, head),
@@ -201,13 +284,19 @@ async fn order_fault(instance: &Arc<Instance>, head: &request::Parts, body: Inco
 }
 
 fn carry_out(instance: &Arc<Instance>, order: Order) {
-    let crash = matches!(order, Order::Inject { fault, .. } if fault == Fault::Crash);
-    if !crash {
-        return instance.faults.carry_out(order, Instant::now());
+    match order {
+        Order::Inject { fault, lasts } if fault == Fault::Crash => {
+            crash_soon(instance, fault, lasts);
+        }
+        _ => instance.faults.carry_out(order, Instant::now()),
     }
+}
+
+fn crash_soon(instance: &Arc<Instance>, fault: Fault, lasts: Option<Duration>) {
     let instance = Arc::clone(instance);
     drop(tokio::spawn(async move {
         sleep(CRASH_DELAY).await;
+        let order = Order::Inject { fault, lasts };
         instance.faults.carry_out(order, Instant::now());
     }));
 }

@@ -17,8 +17,6 @@ use crate::instance::Instance;
 /// Most connections one instance holds; accepting waits beyond, so that sockets stay bounded.
 const MAX_CONNECTIONS: usize = 4096;
 const BACKLOG: u32 = 1024;
-/// On a stop, answers underway have this long.
-const GRACE: Duration = Duration::from_secs(1);
 /// Pause after a failed accept (such as out of file descriptors) or a failed return to the port.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -136,7 +134,7 @@ impl Floor {
     async fn finish(mut self) {
         self.life.send_replace(Life::Finish);
         let all = async { while self.connections.join_next().await.is_some() {} };
-        if timeout(GRACE, all).await.is_err() {
+        if timeout(self.instance.grace(), all).await.is_err() {
             log::info!("{}: cut connections that took too long", self.instance.name);
         }
     }

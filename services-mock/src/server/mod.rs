@@ -2,9 +2,11 @@
 
 mod answer;
 mod connection;
+mod degradation;
 mod listener;
 mod payload;
 mod route;
+mod shop;
 mod trace;
 
 pub(crate) use connection::Life;

@@ -1,9 +1,10 @@
-//! Which path means what: four fixed routes beside the service's own traffic.
+//! Which path means what: fixed routes beside the service's own traffic.
 
 use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
 
+use super::degradation::{self, Command};
 use crate::duration_text::parse_duration;
 
 /// What a request asks for.
@@ -14,12 +15,17 @@ pub(super) enum Route {
     Metrics,
     ShowFaults,
     OrderFault,
+    Degradation(Command),
+    /// The OpenAPI document of the real service.
+    Document,
     Traffic(Work),
 }
 
 /// What a traffic request gets once it was served.
 #[derive(Debug, PartialEq)]
 pub(super) enum Work {
+    /// What the real service answers.
+    Shop,
     /// Who served it.
     Service,
     /// The request itself, as it arrived.
@@ -40,15 +46,42 @@ const MOST_BYTES: u64 = 64 * 1024 * 1024;
 const MOST_CHUNKS: u32 = 10_000;
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
+/// What stands behind the fixed routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Static answers and payload routes.
+    Static,
+    /// The real service.
+    Shop,
+}
+
 impl Route {
-    pub(super) fn of(method: &Method, uri: &Uri) -> Result<Route, BadRoute> {
+    pub(super) fn of(method: &Method, uri: &Uri, behind: Behind) -> Result<Route, BadRoute> {
+        let query = uri.query().unwrap_or("");
         match uri.path() {
             "/health" | "/actuator/health" => Ok(Route::Health),
             "/actuator/info" => Ok(Route::Info),
             "/metrics" | "/actuator/prometheus" => Ok(Route::Metrics),
             "/faults" => faults(method),
-            path => work(path, uri.query().unwrap_or("")).map(Route::Traffic),
+            "/openapi.json" if behind == Behind::Shop => Ok(Route::Document),
+            path if path.starts_with(degradation::PREFIX) => {
+                degradation(method, path, query, behind)
+            }
+            path => work(path, query, behind).map(Route::Traffic),
         }
+    }
+}
+
+/// Other paths below the prefix are traffic like any unknown path.
+fn degradation(
+    method: &Method,
+    path: &str,
+    query: &str,
+    behind: Behind,
+) -> Result<Route, BadRoute> {
+    match Command::of(method, path, query) {
+        Some(command) => command.map(Route::Degradation),
+        None => work(path, query, behind).map(Route::Traffic),
     }
 }
 
@@ -63,7 +96,10 @@ fn faults(method: &Method) -> Result<Route, BadRoute> {
     }
 }
 
-fn work(path: &str, query: &str) -> Result<Work, BadRoute> {
+fn work(path: &str, query: &str, behind: Behind) -> Result<Work, BadRoute> {
+    if behind == Behind::Shop {
+        return Ok(Work::Shop);
+    }
     if path == "/echo" {
         return Ok(Work::Echo);
     }
@@ -123,7 +159,7 @@ mod tests {
     use super::*;
 
     fn route(uri: &str) -> Result<Route, BadRoute> {
-        Route::of(&Method::GET, &uri.parse().unwrap())
+        Route::of(&Method::GET, &uri.parse().unwrap(), Behind::Static)
     }
 
     #[test]
@@ -148,9 +184,25 @@ mod tests {
             ("/slow-body?chunks=2&delay=1ms", Route::Traffic(slow)),
             ("/api/users/me", Route::Traffic(Work::Service)),
             ("/healthy", Route::Traffic(Work::Service)),
+            ("/openapi.json", Route::Traffic(Work::Service)),
+            (
+                "/api/degradation/status",
+                Route::Degradation(Command::Status),
+            ),
+            ("/api/degradation/other", Route::Traffic(Work::Service)),
         ] {
             assert_eq!(route(uri), Ok(expected), "{uri}");
         }
+    }
+
+    #[test]
+    fn a_shop_has_no_payload_routes_and_a_document() {
+        let route = |uri: &str| Route::of(&Method::GET, &uri.parse().unwrap(), Behind::Shop);
+        for uri in ["/", "/echo", "/bytes/-1", "/status/600", "/api/users/me"] {
+            assert_eq!(route(uri), Ok(Route::Traffic(Work::Shop)), "{uri}");
+        }
+        assert_eq!(route("/openapi.json"), Ok(Route::Document));
+        assert_eq!(route("/actuator/health"), Ok(Route::Health));
     }
 
     #[test]
