@@ -62,6 +62,19 @@ impl Counts {
         self.connect_errors + self.broken + self.timeouts
     }
 
+    pub(crate) fn merge(&mut self, other: &Counts) {
+        self.arrivals += other.arrivals;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        self.connect_errors += other.connect_errors;
+        self.broken += other.broken;
+        self.timeouts += other.timeouts;
+        self.overruns += other.overruns;
+        self.unfinished += other.unfinished;
+        self.body_bytes += other.body_bytes;
+    }
+
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Answered {

@@ -26,6 +26,8 @@ mod run;
 
 mod table;
 
+pub mod journeys;
+
 pub use figures::{Counts, Quantiles};
 pub use plan::{Arrivals, BadPlan, Kind, Plan, Step};
 pub use progress::{Progress, Snapshot};
