@@ -54,7 +54,7 @@ pub(crate) fn quantiles(rows: &[Range<'_>]) -> String {
 
 fn range(svg: &mut String, scale: &Decades, row: &Range<'_>, y: f64) {
     let ms = &row.ms;
-    text(svg, "end", (LEFT - 10.0, y + 4.0), row.name);
+    text(svg, "end", (LEFT - 10.0, y + 4.0), &cut(row.name));
     line(svg, "stem", (scale.x(ms.p50), y), (scale.x(ms.p99), y));
     for (class, name, value) in [
         ("c3", "p99", ms.p99),
@@ -75,7 +75,16 @@ fn range(svg: &mut String, scale: &Decades, row: &Range<'_>, y: f64) {
     text(svg, "start", (RIGHT + 12.0, y + 4.0), &figures);
 }
 
-const LEFT: f64 = 150.0;
+/// As much of a name as there is room for left of the chart.
+fn cut(name: &str) -> String {
+    const MOST: usize = 21;
+    match name.char_indices().nth(MOST) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}…", &name[..end]),
+    }
+}
+
+const LEFT: f64 = 170.0;
 const RIGHT: f64 = WIDTH - 130.0;
 
 /// A logarithmic scale over whole decades of milliseconds.
@@ -127,10 +136,12 @@ pub(crate) fn over_time(span_s: u64, lines: &[Line], marks: &[Mark<'_>]) -> Stri
     let names: Vec<_> = lines.iter().map(|line| (line.name, line.class)).collect();
     legend(&mut svg, &names);
     area.grid(&mut svg);
-    for mark in marks {
+    for (place, mark) in marks.iter().enumerate() {
+        // In two heights, so that names of short phases stay apart.
+        let height = Area::TOP + 12.0 + 13.0 * (place % 2) as f64;
         let x = area.x(mark.at_s);
         line(&mut svg, "mark", (x, Area::TOP), (x, Area::BOTTOM));
-        text(&mut svg, "note", (x + 5.0, Area::TOP + 12.0), mark.name);
+        text(&mut svg, "note", (x + 5.0, height), mark.name);
     }
     for (place, line) in lines.iter().enumerate() {
         area.draw(&mut svg, line, span_s, place == 0);

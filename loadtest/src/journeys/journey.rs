@@ -284,9 +284,11 @@ impl Script<'_> {
 
     fn add(&mut self, action: Action) {
         let think_s = self.rng.random_range(self.shopper.think_s()) * self.think_scale;
-        let think = match self.steps.as_slice() {
-            [] => Duration::ZERO,
-            _ => Duration::from_secs_f64(think_s),
+        // The page after a check-out shows the order at once, and looks again by itself.
+        let at_once = self.steps.is_empty() || action == Action::FollowOrder;
+        let think = match at_once {
+            true => Duration::ZERO,
+            false => Duration::from_secs_f64(think_s),
         };
         self.steps.push(Planned { think, action });
     }

@@ -51,7 +51,8 @@ pub struct PlacedOrder {
     pub status: String,
     /// Whether nothing more was going to happen to it by itself when it was seen last.
     pub settled: bool,
-    /// From the confirmation until it was first seen settled; a second time after a cancellation.
+    /// From the confirmation until it was first seen settled; of an order that was not cancelled
+    /// before.
     pub settled_after_ms: Option<u64>,
     /// Whether the customer cancelled it.
     pub cancel: Cancel,
@@ -172,16 +173,17 @@ impl Ledger {
         entry.state = State::Placed(Box::new(Placed { order, confirmed }));
     }
 
-    /// A look at an order; a time when it is the look that sees it settle.
+    /// A look at an order; a time when it is the look that sees it settle by itself.
     pub(crate) fn seen(&mut self, place: Place, status: &str, now: Instant) -> Option<Duration> {
         let placed = self.placed_mut(place)?;
         status.clone_into(&mut placed.order.status);
-        let settles = !placed.order.settled && settled(status, placed.order.cancel);
-        if !settles {
+        placed.order.settled = settled(status, placed.order.cancel);
+        let first = placed.order.settled_after_ms.is_none();
+        let by_itself = placed.order.cancel != Cancel::Accepted;
+        if !(placed.order.settled && first && by_itself) {
             return None;
         }
         let after = now.saturating_duration_since(placed.confirmed);
-        placed.order.settled = true;
         placed.order.settled_after_ms = u64::try_from(after.as_millis()).ok();
         Some(after)
     }
@@ -309,7 +311,11 @@ mod tests {
         assert!(ledger.order(place).unwrap().settled);
         ledger.cancelled(place, Cancel::Accepted);
         assert!(!ledger.order(place).unwrap().settled);
-        ledger.seen(place, "REFUNDED", later);
+        assert_eq!(
+            ledger.seen(place, "REFUNDED", later),
+            None,
+            "the customer's doing"
+        );
         assert!(ledger.order(place).unwrap().settled);
     }
 

@@ -13,11 +13,12 @@ impl Report {
             self.facts(),
             section("Latency by step", &self.latency_by_step()),
             section("Requests per second", &self.request_rates()),
+            section("Errors per second", &self.error_rates()),
             section("Journeys per second", &self.journey_rates()),
             section("Journeys underway", &self.underway()),
             self.by_host(),
             section("Journeys", &self.journeys_table()),
-            section("Check-outs", &self.order_table().html()),
+            section("Check-outs", &self.checkouts()),
             section("Requests by shopper and step", &self.step_table().html()),
         ];
         format!(
@@ -61,16 +62,21 @@ impl Report {
     fn latency_by_step(&self) -> String {
         let steps = self.steps.iter();
         let rows = steps.map(|step| (step.step.name(), step.requests.latency_ms));
-        let settled = self.orders.settled_after_ms;
-        let note = "<p class=\"quiet\">Answers of any status, and timeouts with the time waited. \
-                    <em>settled</em>: from the confirmation of an order until it was seen done.</p>";
-        quantile_chart(rows.chain([("settled", settled)])) + note
+        quantile_chart(rows) + &quiet("Answers of any status, and timeouts with the time waited.")
     }
 
     fn request_rates(&self) -> String {
         self.chart(vec![
             self.rate("requests", "c1", |span| span.requests),
             self.rate("5xx or no answer", "c3", Span::errors),
+        ])
+    }
+
+    /// Once more on a scale of their own: few among many cannot be seen above.
+    fn error_rates(&self) -> String {
+        self.chart(vec![
+            self.rate("5xx", "c3", |span| span.server_errors),
+            self.rate("no answer", "c2", |span| span.unanswered),
         ])
     }
 
@@ -132,8 +138,17 @@ impl Report {
 
     fn journeys_table(&self) -> String {
         let abandoned = self.abandoned().unwrap_or_default();
-        let abandoned = format!("<p class=\"quiet\">{}</p>\n", escaped(&abandoned));
-        self.journey_table().html() + &abandoned
+        self.journey_table().html() + &quiet(&abandoned)
+    }
+
+    fn checkouts(&self) -> String {
+        let ms = &self.orders.settled_after_ms;
+        let settled = format!(
+            "An order was seen done {:.0} ms after its confirmation (p50; p95 {:.0}, p99 {:.0}).",
+            ms.p50, ms.p95, ms.p99
+        );
+        let table = self.order_table().html();
+        format!("<div class=\"narrow\">{table}</div>\n{}", quiet(&settled))
     }
 }
 
@@ -145,6 +160,10 @@ fn quantile_chart<'a>(rows: impl Iterator<Item = (&'a str, Quantiles)>) -> Strin
 
 fn section(title: &str, content: &str) -> String {
     format!("<section>\n<h2>{title}</h2>\n{content}</section>\n")
+}
+
+fn quiet(words: &str) -> String {
+    format!("<p class=\"quiet\">{}</p>\n", escaped(words))
 }
 
 fn scrolling(table: &str) -> String {
@@ -180,5 +199,5 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--rule); }
 th { color: var(--quiet); font-weight: 600; } th:first-child, td:first-child { text-align: left;
   white-space: pre; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .narrow table { width: auto; min-width: 22rem; }
 ";
