@@ -10,6 +10,8 @@ mod step;
 
 mod plan;
 
+mod script;
+
 mod journey;
 
 mod answers;
@@ -26,6 +28,8 @@ mod orders;
 mod visit;
 
 mod report;
+
+mod tables;
 
 mod chart;
 mod page;

@@ -6,11 +6,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::journeys::answers::{Cart, Item, LoggedIn, Product, products};
 use crate::journeys::cents::Cents;
-use crate::journeys::journey::{Action, Journey, Pick};
+use crate::journeys::journey::Journey;
 use crate::journeys::ledger::{Checkout, OrderLine, Token};
 use crate::journeys::orders::{self, Placed};
 use crate::journeys::plan::Plan;
 use crate::journeys::progress::JourneyGuard;
+use crate::journeys::script::{Action, Pick};
 use crate::journeys::shop::{Call, Reply, Session, Shop, encoded};
 use crate::journeys::step::Step;
 use crate::journeys::tally::End;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use loadtest::journeys::{Progress, Snapshot};
 
-/// Cells of the bar; the whole line stays below 100.
-const CELLS: usize = 20;
+/// Cells of the bar.
+const CELLS: usize = 16;
+/// A line that wraps could not be rewritten in place, and terminals have 80 columns or more.
+const LONGEST_LINE: usize = 79;
 /// Quick enough to look alive on a terminal, slow enough for a log.
 const ON_TERMINAL: Duration = Duration::from_millis(250);
 const IN_LOG: Duration = Duration::from_secs(1);
@@ -42,9 +44,12 @@ fn line(seen: &Snapshot, length: Duration) -> String {
     let full = (CELLS as f64 * share.clamp(0.0, 1.0)) as usize;
     let journeys = &seen.journeys;
     let errors = seen.requests.server_errors() + seen.requests.unanswered();
-    let waiting = if share > 1.0 { "last journeys, " } else { "" };
-    format!(
-        "[{}{}] {:.0}/{:.0} s  {waiting}{} begun, {} underway, {} orders, p95 {:.0} ms, {} errors, {} not begun",
+    let overruns = match journeys.overruns {
+        0 => String::new(),
+        count => format!(", {count} not begun"),
+    };
+    let line = format!(
+        "{}{} {:.0}/{:.0} s: {} begun, {} underway, {} orders, p95 {:.0} ms, {errors} errors{overruns}",
         "█".repeat(full),
         "·".repeat(CELLS - full),
         seen.elapsed.as_secs_f64(),
@@ -53,9 +58,8 @@ fn line(seen: &Snapshot, length: Duration) -> String {
         seen.underway,
         seen.placed,
         seen.recent_latency_ms.p95,
-        errors,
-        journeys.overruns,
-    )
+    );
+    line.chars().take(LONGEST_LINE).collect()
 }
 
 #[cfg(test)]
@@ -63,14 +67,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_fills_with_time_and_tells_when_only_the_last_are_awaited() {
+    fn the_bar_fills_with_time_and_the_line_fits_a_terminal() {
         let mut seen = Progress::new().look();
         seen.elapsed = Duration::from_secs(5);
         let half = line(&seen, Duration::from_secs(10));
         assert_eq!(half.matches('█').count(), CELLS / 2, "{half}");
-        assert!(half.contains("5/10 s"), "{half}");
+        assert!(
+            half.contains("5/10 s") && half.ends_with("0 errors"),
+            "{half}"
+        );
+        seen.journeys.overruns = u64::MAX;
         let over = line(&seen, Duration::from_secs(2));
         assert_eq!(over.matches('█').count(), CELLS);
-        assert!(over.contains("last journeys"), "{over}");
+        assert_eq!(over.chars().count(), LONGEST_LINE, "{over}");
     }
 }
