@@ -1,39 +1,25 @@
-//! Sends one request over a pool of kept connections to one target.
+//! Sends the requests of a plan's mix and reads their whole answers.
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::connections::{Connections, Failure};
 use crate::outcome::Outcome;
 use crate::plan::{Kind, Plan};
 
-type Connection = SendRequest<Full<Bytes>>;
-
-/// A client of one target. As many connections as requests underway, kept when idle.
+/// A client of one target.
 #[derive(Debug)]
 pub(crate) struct Client {
-    host: String,
-    port: u16,
+    connections: Connections,
     templates: Vec<Request<Full<Bytes>>>,
     count_header: Option<HeaderName>,
     timeout: Duration,
-    idle: Mutex<Vec<Connection>>,
-}
-
-/// Why a request got no answer.
-enum Failure {
-    NotConnected,
-    Broken,
 }
 
 impl Client {
@@ -43,16 +29,12 @@ impl Client {
     /// A path or header that makes no valid request.
     pub(crate) fn new(plan: &Plan) -> Result<Self, http::Error> {
         let authority = plan.target.authority().map_or("", |a| a.as_str());
-        let host = plan.target.host().unwrap_or_default();
         let templates = plan.mix.iter().map(|kind| template(kind, authority));
         Ok(Client {
-            // Brackets of IPv6 belong to the URL, not to the address.
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: plan.target.port_u16().unwrap_or(80),
+            connections: Connections::to(&plan.target),
             templates: templates.collect::<Result<_, _>>()?,
             count_header: plan.count_header.clone(),
             timeout: plan.timeout,
-            idle: Mutex::new(Vec::new()),
         })
     }
 
@@ -62,70 +44,22 @@ impl Client {
         match timeout_at(intended + self.timeout, exchange).await {
             Err(_) => Outcome::TimedOut,
             Ok(Ok(answered)) => answered,
-            Ok(Err(Failure::NotConnected)) => Outcome::NotConnected,
-            Ok(Err(Failure::Broken)) => Outcome::Broken,
+            Ok(Err(failure)) => failure.into(),
         }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Outcome, Failure> {
-        let (connection, response) = self.first_response(request).await?;
+        let (connection, response) = self.connections.first_response(request).await?;
         let counted = self.count_header.as_ref();
         let counted = counted.and_then(|name| response.headers().get(name).cloned());
         let status = response.status();
         let body_bytes = drain(response.into_body()).await?;
-        self.keep(connection);
+        self.connections.keep(connection);
         Ok(Outcome::Answered {
             status,
             body_bytes,
             counted,
         })
-    }
-
-    /// Tries kept connections first. One that the server closed meanwhile never saw the request
-    /// (hyper hands it back), so the next is tried: that is no failure of the server.
-    async fn first_response(
-        &self,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<(Connection, Response<Incoming>), Failure> {
-        while let Some(mut kept) = self.take() {
-            if kept.ready().await.is_err() {
-                continue;
-            }
-            match kept.try_send_request(request).await {
-                Ok(response) => return Ok((kept, response)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(Failure::Broken),
-                },
-            }
-        }
-        let mut fresh = self.connect().await.map_err(|_| Failure::NotConnected)?;
-        let response = fresh.send_request(request).await;
-        Ok((fresh, response.map_err(|_| Failure::Broken)?))
-    }
-
-    async fn connect(&self) -> io::Result<Connection> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        // Ends with its sender; its error reaches the request that suffers from it.
-        drop(tokio::spawn(connection));
-        Ok(sender)
-    }
-
-    fn take(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop()
-    }
-
-    fn keep(&self, connection: Connection) {
-        if connection.is_closed() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(connection);
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
+
+/// Histograms hold 1 µs to 20 min in three digits; what is longer counts as 20 min.
+const LONGEST_US: u64 = 1_200_000_000;
 
 /// How requests ended. Every arrival ends in exactly one way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,6 +40,7 @@ pub struct Quantiles {
     pub mean: f64,
     pub p50: f64,
     pub p90: f64,
+    pub p95: f64,
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
@@ -55,6 +60,19 @@ impl Counts {
     /// Requests that got no answer: no connection, a broken one or a timeout.
     pub fn unanswered(&self) -> u64 {
         self.connect_errors + self.broken + self.timeouts
+    }
+
+    pub(crate) fn merge(&mut self, other: &Counts) {
+        self.arrivals += other.arrivals;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        self.connect_errors += other.connect_errors;
+        self.broken += other.broken;
+        self.timeouts += other.timeouts;
+        self.overruns += other.overruns;
+        self.unfinished += other.unfinished;
+        self.body_bytes += other.body_bytes;
     }
 
     pub(crate) fn add(&mut self, outcome: &Outcome) {
@@ -85,6 +103,7 @@ impl Quantiles {
             mean: histogram.mean() / 1e3,
             p50: ms(0.5),
             p90: ms(0.9),
+            p95: ms(0.95),
             p99: ms(0.99),
             p999: ms(0.999),
             max: histogram.max() as f64 / 1e3,
@@ -99,4 +118,13 @@ impl fmt::Display for Quantiles {
         }
         Ok(())
     }
+}
+
+/// An empty histogram of microseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, 3).expect("invariant: constant bounds are valid")
+}
+
+pub(crate) fn as_us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

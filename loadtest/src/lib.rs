@@ -15,13 +15,22 @@ mod progress;
 
 mod report;
 
+mod connections;
+
 mod client;
 mod pace;
 
+mod open_loop;
+
 mod run;
+
+mod table;
+
+pub mod journeys;
 
 pub use figures::{Counts, Quantiles};
 pub use plan::{Arrivals, BadPlan, Kind, Plan, Step};
 pub use progress::{Progress, Snapshot};
 pub use report::Report;
 pub use run::{RunError, run, run_with_progress};
+pub use table::Table;

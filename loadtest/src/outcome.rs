@@ -25,6 +25,12 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// Whether its time is a latency: an answer, or a wait that was given up. Failed connections
+    /// are quick and would flatter.
+    pub(crate) fn was_waited_for(&self) -> bool {
+        matches!(self, Outcome::Answered { .. } | Outcome::TimedOut)
+    }
+
     /// Whether it is an answer of 500 or above.
     pub(crate) fn is_server_error(&self) -> bool {
         matches!(self, Outcome::Answered { status, .. } if status.is_server_error())

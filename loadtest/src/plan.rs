@@ -180,7 +180,7 @@ impl Step {
     }
 }
 
-fn ensure(
+pub(crate) fn ensure(
     holds: bool,
     field: &'static str,
     expected: &'static str,

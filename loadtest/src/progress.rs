@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::figures::{Counts, Quantiles};
+use crate::figures::{Counts, Quantiles, as_us, histogram};
 use crate::outcome::Outcome;
 
 /// A shared view of a run. Clones see the same run.
@@ -42,8 +42,6 @@ const MOST_HEADER_VALUES: usize = 256;
 const OTHER_VALUES: &str = "(other)";
 /// Longer header values are counted by their beginning.
 const LONGEST_HEADER_VALUE: usize = 128;
-/// Histograms hold 1 µs to 20 min in three digits; what is longer counts as 20 min.
-const LONGEST_US: u64 = 1_200_000_000;
 
 impl Progress {
     /// A view of a run to come; hand a clone to [`crate::run_with_progress`].
@@ -83,8 +81,7 @@ impl Progress {
         let mut tally = self.tally();
         tally.counts.add(outcome);
         tally.recent += 1;
-        let waited = matches!(outcome, Outcome::Answered { .. } | Outcome::TimedOut);
-        if waited {
+        if outcome.was_waited_for() {
             let us = as_us(latency);
             tally.latency.saturating_record(us);
             tally.recent_latency.saturating_record(us);
@@ -119,14 +116,6 @@ impl Tally {
         let counted = if known { value.as_ref() } else { OTHER_VALUES };
         *self.header_values.entry(counted.to_owned()).or_default() += 1;
     }
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_US, 3).expect("invariant: constant bounds are valid")
-}
-
-fn as_us(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

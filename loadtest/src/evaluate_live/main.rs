@@ -4,7 +4,6 @@
 //! A module uses only modules above its own line.
 
 mod statistics;
-mod table;
 
 mod policy;
 

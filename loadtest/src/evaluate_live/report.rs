@@ -12,8 +12,8 @@ use crate::faults::Phase;
 use crate::gate::{Gate, judge};
 use crate::simulated::{Agreement, Simulated};
 use crate::stage::{QUEUE, SERVICE_TIME, SLOTS, SPEEDS, Serving};
-use crate::table::Table;
 use crate::validity::Validity;
+use loadtest::Table;
 
 /// Everything that an evaluation found.
 #[derive(Clone, Debug, Serialize)]
