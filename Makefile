@@ -16,8 +16,8 @@ demo: ## Back ends, the proxy and a load on this machine, with a live view and a
 	cargo build --locked --workspace --bin ai-loadbalancer --bin services-mock
 	$(TARGET)/debug/ai-loadbalancer demo $(ARGS)
 
-test: ## Every test, with a real Redis, a real ONNX Runtime and the Python of the example
-	@scripts/need.sh cmake redis-server prometheus:promtool
+test: ## Every test, with a real Redis and PostgreSQL, a real ONNX Runtime and the Python of the example
+	@scripts/need.sh cmake redis-server prometheus:promtool postgresql:pg_createcluster
 	cargo build --locked --workspace --bins
 	library="$$(scripts/onnxruntime.sh)"; python="$$(scripts/python.sh)"; \
 	ORT_DYLIB_PATH="$$library" BYO_PYTHON="$$python" cargo test --locked --workspace

@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use commerce::testing::{database_url, has_postgres};
+use commerce::testing::database_url;
 use http::{Method, StatusCode};
 use redis_server::RedisServer;
 use serde_json::Value;
@@ -284,10 +284,6 @@ async fn a_store_that_fails_turns_health_and_the_registry_record_red() {
 
 #[tokio::test]
 async fn instances_share_a_postgres_database() {
-    if !has_postgres() {
-        eprintln!("PostgreSQL is not installed: not tested");
-        return;
-    }
     let url = database_url().await;
     let at = |s: &mut services_mock::Settings| {
         s.shop.as_mut().unwrap().store = StoreAt::Postgres(url.clone());

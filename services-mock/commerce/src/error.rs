@@ -127,7 +127,7 @@ impl From<sqlx::Error> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// The body is written by [`write_errors`], which knows path and time.
+    /// The body is written by `write_errors`, which knows path and time.
     fn into_response(self) -> Response {
         let mut answer = self.status.into_response();
         answer.extensions_mut().insert(self);

@@ -88,10 +88,7 @@ async fn of_conversions_at_once_for_one_order_one_is_told() {
 
 #[tokio::test]
 async fn redis_forgets_carts_after_two_hours_and_its_loss_is_a_503() {
-    let Some(redis) = RedisServer::start().await else {
-        eprintln!("Redis is not installed: not tested");
-        return;
-    };
+    let redis = RedisServer::start().await;
     let fake = inventory().await;
     let shop = on_redis(&redis, &fake).await;
     add(&shop, 7, "PEN", 3).await;

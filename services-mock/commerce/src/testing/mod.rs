@@ -8,7 +8,7 @@ mod server;
 mod shop;
 
 pub use fake_gateway::{FakeGateway, Script, Seen};
-pub use postgres::{database_url, has_postgres};
+pub use postgres::database_url;
 pub use redis_server::RedisServer;
 pub use shop::{
     Answer, START_MS, Shop, StoreKind, on_each_store, on_each_store_with, on_memory, shop_behind,

@@ -34,11 +34,6 @@ struct Running {
     _server: Server,
 }
 
-/// Whether a server can be started here.
-pub fn has_postgres() -> bool {
-    programs().is_some()
-}
-
 /// The address of a fresh, empty database.
 pub async fn database_url() -> String {
     sqlx::any::install_default_drivers();
@@ -70,7 +65,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 async fn start() -> Running {
-    let programs = programs().expect("PostgreSQL is installed");
+    let programs = programs().expect("PostgreSQL is installed: apt-get install postgresql");
     let user = User::instead_of_root("postgres").expect("the user postgres");
     let folder = own_folder(user);
     init(&programs.join("initdb"), &folder, user);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{FakeGateway, database_url, has_postgres};
+use super::{FakeGateway, database_url};
 use crate::auth::{Caller, Role, Tokens, USER_TOKEN_MS};
 use crate::clock::Clock;
 use crate::events::{self, Event};
@@ -70,10 +70,6 @@ pub async fn on_each_store_with(
     body: impl AsyncFn(Shop),
 ) {
     for kind in [StoreKind::Memory, StoreKind::Sqlite, StoreKind::Postgres] {
-        if kind == StoreKind::Postgres && !has_postgres() {
-            eprintln!("PostgreSQL is not installed: not tested");
-            continue;
-        }
         // Captured and shown only when the test fails: tells on which store.
         eprintln!("on {kind:?}");
         body(Shop::start(kind, service, &change).await).await;
