@@ -26,7 +26,11 @@ mod run;
 
 mod table;
 
+pub mod processes;
+
 pub mod journeys;
+
+pub mod shop_run;
 
 pub use figures::{Counts, Quantiles};
 pub use plan::{Arrivals, BadPlan, Kind, Plan, Step};

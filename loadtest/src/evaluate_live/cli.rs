@@ -1,13 +1,13 @@
 //! The command line, and what it means.
 
-use std::env;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use loadtest::processes::program;
 
 use crate::block::Load;
 use crate::faults::Phase;
@@ -167,22 +167,6 @@ impl FromStr for WrittenSimulated {
             file: file.into(),
         })
     }
-}
-
-fn program(given: Option<PathBuf>, option: &str, name: &str) -> Result<PathBuf> {
-    let program = match given {
-        Some(given) => given,
-        None => env::current_exe()
-            .context("cannot tell where this program is")?
-            .with_file_name(name),
-    };
-    if !program.is_file() {
-        bail!(
-            "{} is missing; build it with `cargo build --workspace --bins`, or say {option}",
-            program.display()
-        );
-    }
-    Ok(program)
 }
 
 fn clock_seed() -> u64 {

@@ -11,9 +11,6 @@ mod faults;
 
 mod processor;
 
-mod ask;
-mod child;
-
 mod stage;
 
 mod block;

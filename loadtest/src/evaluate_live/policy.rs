@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use loadtest::processes::config_text;
 use serde_json::{Value, json};
 
 /// The policy on trial.
@@ -135,11 +136,6 @@ pub(crate) fn find(name: &str) -> Result<Policy, BadPolicies> {
 pub(crate) fn labelled(label: &str) -> Option<Policy> {
     let (kind, _model) = label.split_once(":model=").unwrap_or((label, ""));
     ALL.iter().position(|entry| entry.label == kind).map(Policy)
-}
-
-/// The configuration replaces `${NAME}` in any text; `$$` is a dollar sign.
-fn config_text(text: &str) -> String {
-    text.replace('$', "$$")
 }
 
 #[cfg(test)]

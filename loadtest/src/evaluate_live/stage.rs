@@ -8,13 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use loadtest::processes::{Child, ask, mock_address, proxy_address};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::ask;
-use crate::child::Child;
 use crate::faults::FAULTY;
 use crate::policy::{LEARNED, Policy};
 
@@ -100,8 +99,12 @@ impl Stage {
         let mut command = Command::new(&parts.proxy);
         command.args(["run", "-c"]).arg(&file);
         let mut proxy = Child::start("the proxy", &mut command)?;
-        let admin_address = proxy.wait_for(|line| listening(line, "kind=admin")).await?;
-        let proxy_address = proxy.wait_for(|line| listening(line, "kind=proxy")).await?;
+        let admin_address = proxy
+            .wait_for(|line| proxy_address(line, "kind=admin"))
+            .await?;
+        let proxy_address = proxy
+            .wait_for(|line| proxy_address(line, "kind=proxy"))
+            .await?;
         let mut stage = Stage {
             proxy,
             proxy_address,
@@ -165,8 +168,8 @@ impl Stage {
             model: text("name"),
             version: model["version"].as_u64().unwrap_or_default(),
             training: text("training"),
-            decisions: ask::sum_of(&metrics, "lb_policy_picks_total", &cluster),
-            fallback_decisions: ask::sum_of(&metrics, "lb_policy_fallback_total", &cluster),
+            decisions: ask::sum_of(&metrics, "lb_policy_picks_total", &[&cluster]),
+            fallback_decisions: ask::sum_of(&metrics, "lb_policy_fallback_total", &[&cluster]),
         }))
     }
 
@@ -174,7 +177,7 @@ impl Stage {
         let mut requests = 0.0;
         for service in &self.services {
             let metrics = ask::get(service.address, "/metrics").await?;
-            requests += ask::sum_of(&metrics, "mock_requests_in_flight", "");
+            requests += ask::sum_of(&metrics, "mock_requests_in_flight", &[]);
         }
         Ok(requests)
     }
@@ -278,19 +281,6 @@ fn decision_log(folder: &Path) -> Value {
     })
 }
 
-/// The address in a log line `… listening kind=proxy address=127.0.0.1:8080`.
-fn listening(line: &str, kind: &str) -> Option<SocketAddr> {
-    let (_, told) = line.split_once("listening ")?;
-    let address = told.strip_prefix(kind)?.trim().strip_prefix("address=")?;
-    address.parse().ok()
-}
-
-/// The address in `listening inventory-service api-1 127.0.0.1:40000`.
-fn mock_address(line: &str) -> Option<SocketAddr> {
-    let told = line.strip_prefix("listening ")?;
-    told.split_whitespace().nth(2)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,15 +310,5 @@ mod tests {
             let prefix = route["match"]["path_prefix"].as_str().unwrap();
             assert!(path(*policy).starts_with(prefix), "{prefix}");
         }
-    }
-
-    #[test]
-    fn addresses_are_found_in_what_the_children_say() {
-        let line = "2026-11-23T10:00:00.000Z INFO  listening kind=proxy address=127.0.0.1:8080";
-        assert_eq!(listening(line, "kind=proxy"), "127.0.0.1:8080".parse().ok());
-        assert_eq!(listening(line, "kind=admin"), None);
-        let line = "listening inventory-service api-1 127.0.0.1:4";
-        assert_eq!(mock_address(line), "127.0.0.1:4".parse().ok());
-        assert_eq!(mock_address("WARN something else"), None);
     }
 }

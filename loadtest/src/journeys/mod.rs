@@ -22,6 +22,8 @@ mod tally;
 
 mod progress;
 
+pub mod bar;
+
 mod shop;
 
 mod orders;

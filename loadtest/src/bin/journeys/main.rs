@@ -1,7 +1,6 @@
 //! `journeys`: sends shoppers through the shop and prints what they met. Exit 0 when anything was
 //! answered, 1 when nothing was or a file cannot be written, 2 on wrong usage.
 
-mod bar;
 mod cli;
 
 use std::fs::File;
@@ -11,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use loadtest::journeys::{Plan, Progress, Report, run_with_progress};
+use loadtest::journeys::{Plan, Progress, Report, bar, run_with_progress};
 
 use cli::{Cli, Output};
 

@@ -1,4 +1,4 @@
-//! A process of the evaluation. It ends with its owner, whatever way the owner ends, and its last words
+//! A process that this one starts. It ends with its owner, whatever way the owner ends, and its last words
 //! are kept for an error message.
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -24,7 +24,7 @@ const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A running process. Dropping it kills it and waits for its end.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     name: String,
     process: process::Child,
     lines: mpsc::Receiver<String>,
@@ -38,13 +38,13 @@ impl Child {
     ///
     /// # Errors
     /// When the system cannot start it.
-    pub(crate) fn start(name: &str, command: &mut Command) -> Result<Self> {
+    pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         command
             .env_remove("RUST_LOG") // its own default says what is waited for
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0); // Ctrl-C is for the evaluation, which then ends its children itself
+            .process_group(0); // Ctrl-C is for the owner, which then ends its children itself
         let process = command.spawn();
         let mut process = process.with_context(|| format!("cannot start {name} ({command:?})"))?;
         let (sender, lines) = mpsc::channel(LINES_WAITING);
@@ -66,7 +66,7 @@ impl Child {
     ///
     /// # Errors
     /// When the process ends or says no such thing in time.
-    pub(crate) async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<T> {
+    pub async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<T> {
         let waiting = async {
             while let Some(line) = self.lines.recv().await {
                 if let Some(found) = find(&line) {
@@ -84,7 +84,7 @@ impl Child {
 
     /// # Errors
     /// When the process has ended: nothing here ends by itself.
-    pub(crate) fn check_running(&mut self) -> Result<()> {
+    pub fn check_running(&mut self) -> Result<()> {
         match self.process.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("{} ended, {status}{}", self.name, self.said()),
@@ -133,7 +133,7 @@ fn listen(
             lines.try_send(line).ok();
         }
     };
-    let thread = thread::Builder::new().name("evaluate-listen".to_owned());
+    let thread = thread::Builder::new().name("child-listen".to_owned());
     thread.spawn(listen).context("cannot start a thread")?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use loadtest::journeys::{Progress, Snapshot};
+use crate::journeys::progress::{Progress, Snapshot};
 
 /// Cells of the bar.
 const CELLS: usize = 16;
@@ -14,7 +14,7 @@ const ON_TERMINAL: Duration = Duration::from_millis(250);
 const IN_LOG: Duration = Duration::from_secs(1);
 
 /// Shows the progress of a run of this length until it is dropped.
-pub(crate) async fn watch(progress: Progress, length: Duration) {
+pub async fn watch(progress: Progress, length: Duration) {
     let terminal = io::stderr().is_terminal();
     let mut tick = tokio::time::interval(if terminal { ON_TERMINAL } else { IN_LOG });
     tick.tick().await;
@@ -32,7 +32,7 @@ pub(crate) async fn watch(progress: Progress, length: Duration) {
 }
 
 /// Leaves the terminal's line to what comes next.
-pub(crate) fn clear() {
+pub fn clear() {
     if io::stderr().is_terminal() {
         // Nothing is left to report to when stderr itself is closed.
         drop(write!(io::stderr(), "\r\x1b[K"));
