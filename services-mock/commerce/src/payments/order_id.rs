@@ -13,10 +13,7 @@ pub(super) struct OrderId(String);
 
 /// A whole number or a text of 1 to 64 characters
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "orderId must be a whole number or a text"
-)]
+#[serde(untagged, expecting = "orderId must be a whole number or a text")]
 pub(super) enum Written {
     Number(i64),
     Name(String),

@@ -70,11 +70,7 @@ async fn answered(state: &AppState, key: Option<Key<'_>>) -> Result<Option<Payme
 
 /// Customers may pay for an order in person. Of one that is paid already the order service would
 /// say that it is not to be paid any more; without a way to the order service there are no orders.
-async fn check_order(
-    state: &AppState,
-    asked: Asked<'_>,
-    charge: &Charge,
-) -> Result<(), ApiError> {
+async fn check_order(state: &AppState, asked: Asked<'_>, charge: &Charge) -> Result<(), ApiError> {
     let Some(order) = &charge.order_id else {
         return Ok(());
     };
@@ -123,11 +119,7 @@ async fn write(
 }
 
 /// The payment that the order is paid by, which the key leads to from now on.
-async fn paid_before(
-    mut tx: Tx,
-    key: Option<Key<'_>>,
-    charge: &Charge,
-) -> Result<Paid, ApiError> {
+async fn paid_before(mut tx: Tx, key: Option<Key<'_>>, charge: &Charge) -> Result<Paid, ApiError> {
     let order = charge.order_id.as_ref().ok_or_else(vanished)?;
     let payment = payments::paying(&mut *tx, order).await?;
     let payment = payment.ok_or_else(vanished)?;

@@ -77,7 +77,12 @@ impl Pay {
         let description = self.description.as_deref();
         at_most(&mut problems, "description", description, LONGEST_TEXT);
         let reference = self.payment_reference.as_deref();
-        at_most(&mut problems, "paymentReference", reference, LONGEST_REFERENCE);
+        at_most(
+            &mut problems,
+            "paymentReference",
+            reference,
+            LONGEST_REFERENCE,
+        );
         problems.finish()?;
         let method = self.payment_method.or(self.method);
         Ok(Charge {
@@ -120,7 +125,12 @@ impl Refund {
         let rule = "must be that of the path";
         problems.check(same, "paymentId", &self.payment_id, rule);
         at_least_a_cent(&mut problems, "refundAmount", self.refund_amount);
-        at_most(&mut problems, "reason", self.reason.as_deref(), LONGEST_TEXT);
+        at_most(
+            &mut problems,
+            "reason",
+            self.reason.as_deref(),
+            LONGEST_TEXT,
+        );
         problems.finish()
     }
 
@@ -137,7 +147,12 @@ fn fingerprint(request: &impl Serialize) -> String {
 
 fn at_least_a_cent(problems: &mut Problems, field: &str, amount: Money) {
     let shown = format_args!("{amount}");
-    problems.check(amount > Money::cents(0), field, shown, "must be at least 0.01");
+    problems.check(
+        amount > Money::cents(0),
+        field,
+        shown,
+        "must be at least 0.01",
+    );
 }
 
 fn at_most(problems: &mut Problems, field: &str, value: Option<&str>, longest: usize) {
@@ -212,13 +227,17 @@ fn check_url(url: &str) -> Result<(), &'static str> {
         Some("https") => return Err("must be http: this service has no TLS, https is refused"),
         _ => return Err("must be http://host[:port]/path"),
     }
-    let authority = parsed.authority().map_or("", |authority| authority.as_str());
+    let authority = parsed
+        .authority()
+        .map_or("", |authority| authority.as_str());
     if authority.contains('@') {
         return Err("must not carry a user name or password");
     }
     let named = parsed.host().is_some_and(|host| !host.is_empty());
     // A port that is no number reads as none.
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']'));
     if !named || has_port != parsed.port_u16().is_some_and(|port| port > 0) {
         return Err("must be http://host[:port]/path");
     }
@@ -300,7 +319,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (changed, field) in [
-            (json!({"amount": 0}), "amount must be at least 0.01, got 0.00"),
+            (
+                json!({"amount": 0}),
+                "amount must be at least 0.01, got 0.00",
+            ),
             (json!({"amount": 0.001}), "two decimals"),
             (json!({"userId": 0}), "userId"),
             (json!({"orderId": " "}), "orderId"),
@@ -308,7 +330,10 @@ mod tests {
             (json!({"orderId": [1]}), "orderId"),
             (json!({"orderNumber": "x".repeat(65)}), "orderNumber"),
             (json!({"description": "x".repeat(501)}), "description"),
-            (json!({"paymentReference": "x".repeat(201)}), "paymentReference"),
+            (
+                json!({"paymentReference": "x".repeat(201)}),
+                "paymentReference",
+            ),
             (json!({"currency": "CHF"}), "CHF"),
             (json!({"method": "UPI", "paymentMethod": "COD"}), "method"),
         ] {
@@ -326,7 +351,10 @@ mod tests {
         );
         for (said, same) in [
             (json!({"currency": "USD", "method": "CREDIT_CARD"}), true),
-            (json!({"paymentMethod": "CREDIT_CARD", "method": "CREDIT_CARD"}), true),
+            (
+                json!({"paymentMethod": "CREDIT_CARD", "method": "CREDIT_CARD"}),
+                true,
+            ),
             (json!({"paymentMethod": "UPI"}), false),
             (json!({"amount": 15.01}), false),
             (json!({"orderId": 7}), false),
@@ -340,7 +368,11 @@ mod tests {
     fn a_key_is_short_and_visible() {
         let read = |bytes: &[u8]| {
             let value = http::HeaderValue::from_bytes(bytes).unwrap();
-            idempotency_key(&[("idempotency-key".parse().unwrap(), value)].into_iter().collect())
+            idempotency_key(
+                &[("idempotency-key".parse().unwrap(), value)]
+                    .into_iter()
+                    .collect(),
+            )
         };
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
         assert_eq!(read(b"order-7").unwrap().as_deref(), Some("order-7"));
@@ -388,8 +420,15 @@ mod tests {
             webhook.check().map_err(|error| error.message().to_owned())
         };
         let (url, good) = ("http://a/", "0123456789abcdef");
-        assert_eq!(check(url, good, json!(["payment-failed", "payment-refunded"])), Ok(()));
-        for events in [json!([]), json!(["payment-failed", "payment-failed"]), json!(["all"])] {
+        assert_eq!(
+            check(url, good, json!(["payment-failed", "payment-refunded"])),
+            Ok(())
+        );
+        for events in [
+            json!([]),
+            json!(["payment-failed", "payment-failed"]),
+            json!(["all"]),
+        ] {
             assert!(check(url, good, events.clone()).is_err(), "{events}");
         }
         let long = "x".repeat(129);

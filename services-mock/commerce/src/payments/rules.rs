@@ -222,9 +222,8 @@ mod tests {
             let paid = matches!(status, PaymentStatus::Completed | PaymentStatus::Refunded);
             assert_eq!(refund.is_ok(), paid, "{status:?}");
         }
-        let refused = |refunded, wanted| {
-            refund(PaymentStatus::Completed, two, refunded, wanted).unwrap_err()
-        };
+        let refused =
+            |refunded, wanted| refund(PaymentStatus::Completed, two, refunded, wanted).unwrap_err();
         assert_eq!(refused(one, two), NoRefund::MoreThanLeft(one));
         assert_eq!(refused(one, three), NoRefund::MoreThanPaid);
     }

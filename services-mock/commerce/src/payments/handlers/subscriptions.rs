@@ -127,7 +127,11 @@ pub(in super::super) async fn redeliver(
 
 async fn check_subscription(state: &AppState, delivery: &Delivery) -> Result<(), ApiError> {
     let webhook = delivery.webhook;
-    if webhook != STANDING && subscriptions::secret(&state.store, webhook).await?.is_none() {
+    if webhook != STANDING
+        && subscriptions::secret(&state.store, webhook)
+            .await?
+            .is_none()
+    {
         return Err(ApiError::conflict(format!("webhook {webhook} was deleted")));
     }
     Ok(())

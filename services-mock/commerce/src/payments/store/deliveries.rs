@@ -202,10 +202,7 @@ pub(in super::super) async fn end_of_webhook(
 
 /// Makes a delivery due with all its attempts before it; none when there is none, or while it is
 /// being sent.
-pub(in super::super) async fn renew(
-    state: &AppState,
-    id: i64,
-) -> sqlx::Result<Option<Delivery>> {
+pub(in super::super) async fn renew(state: &AppState, id: i64) -> sqlx::Result<Option<Delivery>> {
     let row = sqlx::query(
         "UPDATE deliveries SET status = 'PENDING', attempts = 0, next_try_ms = $2, updated_ms = $2
          WHERE id = $1 AND lease_until_ms <= $2

@@ -201,7 +201,10 @@ mod tests {
     #[test]
     fn an_attempt_ends_before_its_lease() {
         let timeout_ms = i64::try_from(Pace::USUAL.timeout.as_millis()).unwrap();
-        assert!(timeout_ms + 2000 <= Pace::USUAL.lease_ms, "time to record is left");
+        assert!(
+            timeout_ms + 2000 <= Pace::USUAL.lease_ms,
+            "time to record is left"
+        );
     }
 
     #[test]
