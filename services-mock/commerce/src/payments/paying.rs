@@ -91,6 +91,7 @@ async fn write(
     charge: &Charge,
 ) -> Result<Paid, ApiError> {
     let mut tx = state.store.begin().await?;
+    // Whoever pays at the same time waits here, and sees then what this transaction wrote.
     let id = next_id(&mut tx, "payment").await?;
     if let Some(key) = key
         && !keys::take(&mut tx, key, id).await?
@@ -98,7 +99,12 @@ async fn write(
         // The same request was faster on another way.
         tx.rollback().await?;
         let payment = answered(state, Some(key)).await?;
-        return payment.map(Paid::Before).ok_or_else(vanished);
+        return payment.map(Paid::Before).ok_or_else(impossible);
+    }
+    if let Some(order) = &charge.order_id
+        && let Some(payment) = payments::paying(&mut *tx, order).await?
+    {
+        return paid_before(tx, key, order, payment, charge).await;
     }
     let decision = rules::charge(charge.amount);
     let own = asked.caller.user_id == charge.user_id;
@@ -109,9 +115,8 @@ async fn write(
         charge,
         decision,
     };
-    let Some(payment) = payments::insert(&mut tx, new, state.now_ms()).await? else {
-        return paid_before(tx, key, charge).await;
-    };
+    let payment = payments::insert(&mut tx, new, state.now_ms()).await?;
+    let payment = payment.ok_or_else(impossible)?;
     told::tell(&mut tx, state, asked.trace, &payment, decision.topic, None).await?;
     tx.commit().await?;
     state.wake.tasks();
@@ -119,10 +124,13 @@ async fn write(
 }
 
 /// The payment that the order is paid by, which the key leads to from now on.
-async fn paid_before(mut tx: Tx, key: Option<Key<'_>>, charge: &Charge) -> Result<Paid, ApiError> {
-    let order = charge.order_id.as_ref().ok_or_else(vanished)?;
-    let payment = payments::paying(&mut *tx, order).await?;
-    let payment = payment.ok_or_else(vanished)?;
+async fn paid_before(
+    mut tx: Tx,
+    key: Option<Key<'_>>,
+    order: &OrderId,
+    payment: Payment,
+    charge: &Charge,
+) -> Result<Paid, ApiError> {
     if !is_the_same(&payment, charge) {
         return Err(paid_otherwise(order));
     }
@@ -146,7 +154,11 @@ fn paid_otherwise(order: &OrderId) -> ApiError {
     ))
 }
 
-/// Only a bug leads here: what was in the way is committed, and nothing is ever deleted.
-fn vanished() -> ApiError {
-    ApiError::unavailable("payment", "what stood in its way is gone")
+/// Only a bug leads here: a key that is taken leads to a payment, and an order that is not paid can
+/// be.
+fn impossible() -> ApiError {
+    ApiError::unavailable(
+        "payment",
+        "key or order taken by a payment that is not there",
+    )
 }

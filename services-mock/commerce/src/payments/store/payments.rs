@@ -44,7 +44,7 @@ pub(in super::super) struct NewPayment<'a> {
     pub(in super::super) decision: Decision,
 }
 
-/// Writes a payment; none when its order is paid already.
+/// Writes a payment; none when its order is paid already, which is to be looked at before.
 pub(in super::super) async fn insert(
     tx: &mut Tx,
     new: NewPayment<'_>,

@@ -126,6 +126,7 @@ async fn an_order_is_paid_once_whatever_the_key() {
         same(pay(&shop, "third", as_text).await).await;
         for changed in [
             json!({"amount": 15.01}),
+            json!({"amount": 200_000}),
             json!({"userId": 8}),
             json!({"currency": "INR"}),
         ] {

@@ -84,9 +84,7 @@ impl Model {
         }
         let failed = amount > 10_000_000;
         let paying = |paid: &Payment| order.is_some() && paid.order == order && !paid.failed;
-        // A payment that fails takes no order.
-        let paid = self.payments.iter().position(paying).filter(|_| !failed);
-        let (status, at) = match paid {
+        let (status, at) = match self.payments.iter().position(paying) {
             Some(at) if self.payments[at].user != user => return (409, at),
             Some(at) if self.payments[at].amount != amount => return (409, at),
             Some(at) => (200, at),

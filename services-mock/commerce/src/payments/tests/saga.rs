@@ -52,8 +52,9 @@ async fn order(orders: &Shop, id: i64) -> Value {
 
 async fn cancel(orders: &Shop, id: i64) {
     let path = format!("/api/orders/{id}/cancel");
-    let answer = orders.send(Method::POST, &path, &orders.user_token(7), None);
-    assert_eq!(answer.await.status, 200);
+    let token = orders.user_token(7);
+    let answer = orders.send(Method::POST, &path, &token, None).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
 }
 
 /// Lets the saga work until the order is neither being paid nor refunded.
