@@ -1,6 +1,7 @@
 //! SQL of `payment-service`.
 
 pub(super) mod deliveries;
+pub(super) mod attempts;
 pub(super) mod keys;
 pub(super) mod payments;
 pub(super) mod reconciliation;

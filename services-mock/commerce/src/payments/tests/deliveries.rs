@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::receiver::{Got, Receiver, Reply};
 use super::{paid, refund};
-use crate::payments::store::deliveries as store;
+use crate::payments::rules::DeliveryStatus;
+use crate::payments::store::attempts::{self, Conclusion};
 use crate::payments::webhooks::{Pace, run_once};
 use crate::settings::{Secret, ServiceName, Settings};
 use crate::testing::{Shop, on_each_store, on_each_store_with};
@@ -227,7 +228,7 @@ async fn a_sender_that_dies_keeps_its_delivery_until_the_lease_is_over() {
         subscribe(&shop, &receiver).await;
         paid(&shop, 5).await;
         let (state, other) = (shop.state(), shop.another().await);
-        let claim = async || store::claim(state, 1, PACE.lease_ms, 8).await.unwrap();
+        let claim = async || attempts::claim(state, 1, PACE.lease_ms, 8).await.unwrap();
         let dead = claim().await.unwrap();
         assert!(claim().await.is_none());
         let again = format!("{WEBHOOKS}/deliveries/1/redeliver");
@@ -239,13 +240,13 @@ async fn a_sender_that_dies_keeps_its_delivery_until_the_lease_is_over() {
         shop.clock().advance_ms(1);
         send(&other).await;
         assert_eq!(only(&shop).await, ("DELIVERED".into(), 2, json!(200)));
-        let late = store::Conclusion {
-            status: crate::payments::rules::DeliveryStatus::Failed,
+        let late = Conclusion {
+            status: DeliveryStatus::Failed,
             status_code: None,
             error: None,
             next_try_ms: 0,
         };
-        store::conclude(state, &dead, late).await.unwrap();
+        attempts::conclude(state, &dead, late).await.unwrap();
         assert_eq!(
             only(&shop).await.0,
             "DELIVERED",
@@ -262,7 +263,7 @@ async fn a_sender_that_dies_in_the_last_attempt_leaves_no_delivery_open() {
         subscribe(&shop, &receiver).await;
         paid(&shop, 5).await;
         for _ in 0..8 {
-            let claim = store::claim(shop.state(), 1, PACE.lease_ms, 8).await;
+            let claim = attempts::claim(shop.state(), 1, PACE.lease_ms, 8).await;
             assert!(claim.unwrap().is_some());
             shop.clock().advance_ms(PACE.lease_ms);
         }

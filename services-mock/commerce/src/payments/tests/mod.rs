@@ -11,6 +11,7 @@ mod subscriptions;
 
 use serde_json::{Value, json};
 
+use crate::money::Money;
 use crate::testing::{Answer, Shop};
 
 const PAY: &str = "/api/payments";
@@ -66,10 +67,13 @@ async fn sums(shop: &Shop) -> Value {
     answer.body
 }
 
-/// Paid, given back, left.
-async fn money(shop: &Shop) -> [f64; 3] {
+/// Paid, given back, left, in cents.
+async fn money(shop: &Shop) -> [i64; 3] {
     let sums = sums(shop).await;
-    ["paidAmount", "refundedAmount", "netAmount"].map(|field| sums[field].as_f64().unwrap())
+    ["paidAmount", "refundedAmount", "netAmount"].map(|field| {
+        let amount: Money = serde_json::from_value(sums[field].clone()).unwrap();
+        amount.to_cents()
+    })
 }
 
 /// Topics and payloads of the events so far.

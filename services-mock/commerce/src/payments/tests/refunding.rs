@@ -24,7 +24,7 @@ async fn parts_add_up_exactly_until_all_is_back() {
         assert_eq!(last.body["updatedAt"], "2026-01-01T00:00:01.500");
         assert_eq!(payment(&shop, &id).await, last.body);
         assert_eq!(refund(&shop, &id, "", 0.01).await.status, 409);
-        assert_eq!(money(&shop).await, [15.0, 15.0, 0.0]);
+        assert_eq!(money(&shop).await, [1500, 1500, 0]);
         let told = told(&shop).await;
         let refunds: Vec<Value> = told
             .iter()
@@ -53,7 +53,7 @@ async fn no_more_is_given_back_than_is_left_and_nothing_of_what_was_not_paid() {
         let failed = pay(&shop, "dear", dear).await;
         let failed = failed.body["paymentId"].as_str().unwrap();
         assert_eq!(refund(&shop, failed, "", 1.0).await.status, 409);
-        assert_eq!(money(&shop).await, [15.0, 10.0, 5.0]);
+        assert_eq!(money(&shop).await, [1500, 1000, 500]);
         assert_eq!(told(&shop).await.len(), 3);
     })
     .await;
@@ -73,7 +73,7 @@ async fn a_key_answers_with_its_refund_as_it_was() {
         assert_eq!(rest.body["status"], "REFUNDED");
         assert_eq!(refund(&shop, &id, "k", 5.01).await.status, 409);
         assert_eq!(refund(&shop, &other, "k", 1.0).await.status, 200);
-        assert_eq!(money(&shop).await, [30.0, 16.0, 14.0]);
+        assert_eq!(money(&shop).await, [3000, 1600, 1400]);
     })
     .await;
 }

@@ -81,7 +81,7 @@ async fn an_order_is_paid_and_refunded() {
         cancel(&orders, id).await;
         orders.run_tasks().await;
         assert_eq!(order(&orders, id).await["status"], "REFUNDED");
-        assert_eq!(money(&payments).await, [15.0, 15.0, 0.0]);
+        assert_eq!(money(&payments).await, [1500, 1500, 0]);
     }
 }
 
@@ -102,14 +102,14 @@ async fn answers_that_are_lost_lead_to_one_charge_and_one_refund() {
         settle(&orders).await;
         let done = order(&orders, id).await;
         assert_eq!(done["status"], "PROCESSING", "{done}");
-        assert_eq!(money(&payments).await, [15.0, 0.0, 15.0]);
+        assert_eq!(money(&payments).await, [1500, 0, 1500]);
         gateway.on(Method::POST, "/api/payments/PAY-", |_| Script::BreakAfter);
         cancel(&orders, id).await;
         orders.run_tasks().await;
         gateway.on(Method::POST, "/api/payments/PAY-", |_| Script::Pass);
         settle(&orders).await;
         assert_eq!(order(&orders, id).await["status"], "REFUNDED");
-        assert_eq!(money(&payments).await, [15.0, 15.0, 0.0]);
+        assert_eq!(money(&payments).await, [1500, 1500, 0]);
     }
 }
 
@@ -141,7 +141,7 @@ async fn a_customer_who_pays_in_person_is_not_charged_again_and_cannot_pay_too_l
     orders.run_tasks().await;
     assert_eq!(order(&orders, id).await["status"], "PROCESSING");
     assert_eq!(pay(15.0).await.status, 200);
-    assert_eq!(money(&payments).await, [15.0, 0.0, 15.0]);
+    assert_eq!(money(&payments).await, [1500, 0, 1500]);
 }
 
 /// An administrator may have given all of it back before the saga does.
@@ -160,5 +160,5 @@ async fn a_payment_that_is_refunded_by_hand_counts_as_refunded() {
     cancel(&orders, id).await;
     settle(&orders).await;
     assert_eq!(order(&orders, id).await["status"], "REFUNDED");
-    assert_eq!(money(&payments).await, [15.0, 15.0, 0.0]);
+    assert_eq!(money(&payments).await, [1500, 1500, 0]);
 }

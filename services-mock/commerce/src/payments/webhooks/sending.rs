@@ -12,7 +12,8 @@ use super::{signature, standing};
 use crate::error::ApiError;
 use crate::gateway::{CallError, Reply};
 use crate::payments::rules::DeliveryStatus;
-use crate::payments::store::deliveries::{self, Conclusion, Delivery, STANDING};
+use crate::payments::store::attempts::{self, Conclusion};
+use crate::payments::store::deliveries::{Delivery, STANDING};
 use crate::payments::store::subscriptions;
 use crate::settings::Secret;
 use crate::state::AppState;
@@ -64,7 +65,7 @@ impl Pace {
 pub(in super::super) async fn run_once(state: &AppState, pace: &Pace) -> Result<bool, ApiError> {
     let knows_standing = standing(&state.settings).is_some();
     let mut sent = JoinSet::new();
-    for id in deliveries::due(state, knows_standing, MOST_AT_ONCE, BATCH).await? {
+    for id in attempts::due(state, knows_standing, MOST_AT_ONCE, BATCH).await? {
         let (state, pace) = (state.clone(), *pace);
         sent.spawn(async move { deliver(&state, &pace, id).await });
     }
@@ -81,9 +82,9 @@ pub(in super::super) async fn run_once(state: &AppState, pace: &Pace) -> Result<
 
 /// Makes one attempt; false when somebody else has the delivery.
 async fn deliver(state: &AppState, pace: &Pace, id: i64) -> Result<bool, ApiError> {
-    let claimed = deliveries::claim(state, id, pace.lease_ms, pace.most_attempts).await?;
+    let claimed = attempts::claim(state, id, pace.lease_ms, pace.most_attempts).await?;
     let Some(delivery) = claimed else {
-        return Ok(deliveries::give_up(state, id, pace.most_attempts).await?);
+        return Ok(attempts::give_up(state, id, pace.most_attempts).await?);
     };
     let conclusion = match target(state, &delivery).await? {
         None => failed("the subscription was deleted".into()),
@@ -93,7 +94,7 @@ async fn deliver(state: &AppState, pace: &Pace, id: i64) -> Result<bool, ApiErro
             conclude(state, pace, &delivery, outcome)
         }
     };
-    deliveries::conclude(state, &delivery, conclusion).await?;
+    attempts::conclude(state, &delivery, conclusion).await?;
     Ok(true)
 }
 

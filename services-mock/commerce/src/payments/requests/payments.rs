@@ -1,29 +1,24 @@
-//! What requests must look like, and what they mean.
+//! Wishes to pay and to give back.
 
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::order_id::{self, OrderId};
-use super::rules::{Currency, DeliveryStatus, PaymentMethod, Topic};
 use crate::error::{ApiError, Problems};
 use crate::money::Money;
-use crate::settings::Secret;
+use crate::payments::order_id::{self, OrderId};
+use crate::payments::rules::{Currency, PaymentMethod};
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_REFERENCE: usize = 200;
 const LONGEST_TEXT: usize = 500;
 const LONGEST_KEY: usize = 255;
-const LONGEST_URL: usize = 2000;
-const SECRET_LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
-const LARGEST_PAGE: i64 = 100;
-const LAST_PAGE: i64 = 1_000_000;
 
 /// A payment that is wished for, as it is written.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Pay {
+pub(in super::super) struct Pay {
     /// What is paid; an order is paid at most once.
     #[schema(value_type = Option<order_id::Written>)]
     order_id: Option<OrderId>,
@@ -48,20 +43,20 @@ pub(super) struct Pay {
 
 /// A payment that is wished for, as it is meant.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Charge {
-    pub(super) order_id: Option<OrderId>,
-    pub(super) order_number: Option<String>,
-    pub(super) user_id: i64,
-    pub(super) amount: Money,
-    pub(super) currency: Currency,
-    pub(super) method: PaymentMethod,
-    pub(super) description: Option<String>,
-    pub(super) reference: Option<String>,
+pub(in super::super) struct Charge {
+    pub(in super::super) order_id: Option<OrderId>,
+    pub(in super::super) order_number: Option<String>,
+    pub(in super::super) user_id: i64,
+    pub(in super::super) amount: Money,
+    pub(in super::super) currency: Currency,
+    pub(in super::super) method: PaymentMethod,
+    pub(in super::super) description: Option<String>,
+    pub(in super::super) reference: Option<String>,
 }
 
 impl Pay {
     /// 400 that names all that is wrong.
-    pub(super) fn read(self) -> Result<Charge, ApiError> {
+    pub(in super::super) fn read(self) -> Result<Charge, ApiError> {
         let mut problems = Problems::default();
         if let Some(order) = &self.order_id {
             problems.text("orderId", order.text(), OrderId::LONGEST);
@@ -100,7 +95,7 @@ impl Pay {
 
 impl Charge {
     /// Tells apart requests that use the same key.
-    pub(super) fn fingerprint(&self) -> String {
+    pub(in super::super) fn fingerprint(&self) -> String {
         fingerprint(self)
     }
 }
@@ -108,18 +103,18 @@ impl Charge {
 /// Money that is to be given back.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Refund {
+pub(in super::super) struct Refund {
     /// That of the path again.
-    pub(super) payment_id: String,
+    pub(in super::super) payment_id: String,
     /// At least 0.01, at most what is left of the payment.
-    pub(super) refund_amount: Money,
+    pub(in super::super) refund_amount: Money,
     #[schema(max_length = 500)]
-    pub(super) reason: Option<String>,
+    pub(in super::super) reason: Option<String>,
 }
 
 impl Refund {
     /// 400 that names all that is wrong.
-    pub(super) fn check(&self, payment_id: &str) -> Result<(), ApiError> {
+    pub(in super::super) fn check(&self, payment_id: &str) -> Result<(), ApiError> {
         let mut problems = Problems::default();
         let same = self.payment_id == payment_id;
         let rule = "must be that of the path";
@@ -135,7 +130,7 @@ impl Refund {
     }
 
     /// Tells apart requests that use the same key.
-    pub(super) fn fingerprint(&self) -> String {
+    pub(in super::super) fn fingerprint(&self) -> String {
         fingerprint(self)
     }
 }
@@ -163,7 +158,7 @@ fn at_most(problems: &mut Problems, field: &str, value: Option<&str>, longest: u
 }
 
 /// The key under which repeating a request has no second effect. 400 when it is no key.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(in super::super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(given) = headers.get("Idempotency-Key") else {
         return Ok(None);
     };
@@ -176,131 +171,6 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     problems.check(kept, "Idempotency-Key", &key, rule);
     problems.finish()?;
     Ok(Some(key))
-}
-
-/// A subscription that is to be made.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub(super) struct NewWebhook {
-    /// `http://host[:port]/path`. There is no TLS here, so that https is refused.
-    #[schema(max_length = 2000)]
-    pub(super) url: String,
-    /// Signs what is sent; never shown again.
-    #[schema(value_type = String, min_length = 16, max_length = 128, format = Password)]
-    #[serde(deserialize_with = "secret")]
-    pub(super) secret: Secret,
-    /// Which events are sent.
-    #[schema(min_items = 1, max_items = 3)]
-    pub(super) events: Vec<Topic>,
-}
-
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    String::deserialize(deserializer).map(Secret::new)
-}
-
-impl NewWebhook {
-    /// 400 that names all that is wrong.
-    pub(super) fn check(&self) -> Result<(), ApiError> {
-        let mut problems = Problems::default();
-        if let Err(rule) = check_url(&self.url) {
-            // An address may carry a password.
-            problems.add_secret("url", rule);
-        }
-        let length = self.secret.reveal().chars().count();
-        if !SECRET_LENGTHS.contains(&length) {
-            problems.add_secret("secret", "must have 16 to 128 characters");
-        }
-        let count = self.events.len();
-        let distinct = (1..count).all(|at| !self.events[..at].contains(&self.events[at]));
-        let rule = "must be 1 to 3 different topics";
-        problems.check(count > 0 && distinct, "events", count, rule);
-        problems.finish()
-    }
-}
-
-fn check_url(url: &str) -> Result<(), &'static str> {
-    if url.len() > LONGEST_URL {
-        return Err("must have at most 2000 characters");
-    }
-    let parsed: Uri = url.parse().map_err(|_| "must be http://host[:port]/path")?;
-    match parsed.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err("must be http: this service has no TLS, https is refused"),
-        _ => return Err("must be http://host[:port]/path"),
-    }
-    let authority = parsed
-        .authority()
-        .map_or("", |authority| authority.as_str());
-    if authority.contains('@') {
-        return Err("must not carry a user name or password");
-    }
-    let named = parsed.host().is_some_and(|host| !host.is_empty());
-    // A port that is no number reads as none.
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| !port.ends_with(']'));
-    if !named || has_port != parsed.port_u16().is_some_and(|port| port > 0) {
-        return Err("must be http://host[:port]/path");
-    }
-    Ok(())
-}
-
-/// A part of a long list.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageWish {
-    /// From 0.
-    #[serde(default)]
-    #[param(minimum = 0, maximum = 1_000_000)]
-    pub(super) page: i64,
-    #[serde(default = "ten")]
-    #[param(minimum = 1, maximum = 100)]
-    pub(super) size: i64,
-}
-
-/// A part of the deliveries.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct DeliveriesWish {
-    /// All when it is missing.
-    pub(super) status: Option<DeliveryStatus>,
-    /// From 0.
-    #[serde(default)]
-    #[param(minimum = 0, maximum = 1_000_000)]
-    page: i64,
-    #[serde(default = "ten")]
-    #[param(minimum = 1, maximum = 100)]
-    size: i64,
-}
-
-fn ten() -> i64 {
-    10
-}
-
-impl PageWish {
-    /// 400 that names all that is wrong.
-    pub(super) fn check(self) -> Result<(), ApiError> {
-        let mut problems = Problems::default();
-        let kept = (0..=LAST_PAGE).contains(&self.page);
-        problems.check(kept, "page", self.page, "must be 0 to 1000000");
-        let kept = (1..=LARGEST_PAGE).contains(&self.size);
-        problems.check(kept, "size", self.size, "must be 1 to 100");
-        problems.finish()
-    }
-
-    /// Entries before the page.
-    pub(super) fn offset(self) -> i64 {
-        self.page * self.size
-    }
-}
-
-impl DeliveriesWish {
-    /// Which part it is.
-    pub(super) fn page(self) -> PageWish {
-        PageWish {
-            page: self.page,
-            size: self.size,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -379,62 +249,6 @@ mod tests {
         assert!(read(&[b'x'; 255]).is_ok());
         for bad in [&b""[..], b"a b", &[0xFF], &[b'x'; 256]] {
             assert_eq!(read(bad).unwrap_err().status(), 400);
-        }
-    }
-
-    #[test]
-    fn a_webhook_goes_to_a_plain_http_address() {
-        for url in [
-            "http://localhost",
-            "http://127.0.0.1:9000/hooks?a=b",
-            "http://[::1]:80/",
-            "http://[::1]/",
-            "HTTP://shop.example.com/",
-        ] {
-            assert_eq!(check_url(url), Ok(()), "{url}");
-        }
-        let long = format!("http://a/{}", "x".repeat(2000));
-        for url in [
-            "",
-            "/path",
-            "localhost:80",
-            "ftp://a/",
-            "http://",
-            "http://a:99999/",
-            "http://a:/",
-            "http://a:0/",
-            "http://user:word@a/",
-            "https://a/",
-            "http://a b/",
-            &long,
-        ] {
-            assert!(check_url(url).is_err(), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_subscription_has_a_secret_and_topics_and_its_refusal_shows_neither_secret_nor_address() {
-        let check = |url: &str, secret: &str, events: Value| {
-            let body = json!({"url": url, "secret": secret, "events": events});
-            let webhook: NewWebhook = serde_json::from_value(body).map_err(|e| e.to_string())?;
-            webhook.check().map_err(|error| error.message().to_owned())
-        };
-        let (url, good) = ("http://a/", "0123456789abcdef");
-        assert_eq!(
-            check(url, good, json!(["payment-failed", "payment-refunded"])),
-            Ok(())
-        );
-        for events in [
-            json!([]),
-            json!(["payment-failed", "payment-failed"]),
-            json!(["all"]),
-        ] {
-            assert!(check(url, good, events.clone()).is_err(), "{events}");
-        }
-        let long = "x".repeat(129);
-        for secret in ["0123456789abcde", &*long] {
-            let said = check("http://me:hush@a/", secret, json!(["payment-failed"])).unwrap_err();
-            assert!(!said.contains(secret) && !said.contains("hush"), "{said}");
         }
     }
 }
