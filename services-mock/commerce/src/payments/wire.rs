@@ -19,7 +19,7 @@ use crate::money::Money;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PaymentBody {
-    /// PAY-<uuid>
+    /// `PAY-<uuid>`
     payment_id: String,
     #[schema(value_type = Option<order_id::Written>)]
     order_id: Option<OrderId>,
