@@ -45,14 +45,15 @@ async fn expire(state: &AppState) -> Result<bool, ApiError> {
 /// Deletes a batch of old notifications; true when more may be left.
 async fn clean_up(state: &AppState) -> Result<bool, ApiError> {
     let (now_ms, owner) = (state.now_ms(), &state.settings.instance);
-    let store = &state.store;
-    if !store
-        .lease("clean-up", owner, now_ms, CLEAN_UP_LEASE_MS)
-        .await?
-    {
+    let (store, before_ms) = (&state.store, now_ms - KEPT_MS);
+    // Asked first, since every wake of this instance comes here.
+    if !upkeep::any_before(store, before_ms).await? {
         return Ok(false);
     }
-    let before_ms = now_ms - KEPT_MS;
+    let mine = store.lease("clean-up", owner, now_ms, CLEAN_UP_LEASE_MS);
+    if !mine.await? {
+        return Ok(false);
+    }
     let old = upkeep::closed_before(store, before_ms, CLEAN_UP_BATCH).await?;
     let mut tx = store.begin().await?;
     for &id in &old {

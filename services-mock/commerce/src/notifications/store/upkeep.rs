@@ -38,6 +38,20 @@ pub(crate) async fn closed_before(
     .await
 }
 
+/// Whether anything is older than the time that need not be kept.
+pub(crate) async fn any_before(store: &Store, before_ms: i64) -> sqlx::Result<bool> {
+    let found: i64 = sqlx::query_scalar(
+        "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM notifications WHERE created_ms < $1
+                AND status NOT IN ('PENDING', 'PROCESSING'))
+            OR EXISTS (SELECT 1 FROM seen_events WHERE seen_ms < $1)
+            OR EXISTS (SELECT 1 FROM quotas WHERE used_ms < $1) THEN 1 ELSE 0 END AS BIGINT)",
+    )
+    .bind(before_ms)
+    .fetch_one(store.pool())
+    .await?;
+    Ok(found == 1)
+}
+
 /// Deletes the notification with its deliveries.
 pub(crate) async fn delete(tx: &mut Tx, id: i64) -> sqlx::Result<()> {
     for statement in [
