@@ -20,6 +20,7 @@ const USUAL_CHANNELS: &[Channel] = &[Channel::Email, Channel::InApp];
 /// Characters of a value that are shown, so that every text keeps to its limits.
 const LONGEST_SHOWN: usize = 100;
 const LONGEST_EMAIL: usize = 254;
+const LONGEST_ID: usize = 200;
 /// Events of an order that bring a status; the others tell of what goes on in it.
 const STATUS_EVENTS: [&str; 9] = [
     "ORDER_CREATED",
@@ -58,8 +59,9 @@ pub(super) struct Known {
 /// Reads an event; none when it is of no interest, an error when it should be but is not usable.
 /// `operators` is the address to which alerts about the shop itself go.
 pub(super) fn read(event: &Event, operators: Option<&str>) -> Result<Option<Known>, String> {
-    if event.id.is_empty() || event.id.len() > LONGEST_EMAIL {
-        return Err("its id is empty or too long".into());
+    let plain = event.id.bytes().all(|b| b.is_ascii_graphic());
+    if !plain || event.id.is_empty() || event.id.len() > LONGEST_ID {
+        return Err("its id is none".into());
     }
     let payload = &event.payload;
     let occasion = match event.topic.as_str() {

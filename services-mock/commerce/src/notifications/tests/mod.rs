@@ -1,0 +1,1 @@
+//! Behaviour of the whole service over its endpoints, on each store.
