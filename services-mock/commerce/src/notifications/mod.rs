@@ -103,7 +103,11 @@ fn preference_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(preference::list, preference::delete_all))
         .routes(routes!(preference::by_type))
         .routes(routes!(preference::by_channel))
-        .routes(routes!(preference::one, preference::put, preference::delete))
+        .routes(routes!(
+            preference::one,
+            preference::put,
+            preference::delete
+        ))
         .routes(routes!(preference::initialize))
         .routes(routes!(preference::bulk_update))
         .routes(routes!(preference::check))

@@ -25,7 +25,16 @@ mod tests {
     fn only_plain_http_addresses_are_usable() {
         assert!(is_usable("http://localhost:80/hook?x=1") && is_usable("http://[::1]:1"));
         let long = format!("http://a/{}", "x".repeat(500));
-        for url in ["", "a", "/a", "https://a", "ftp://a", "http://", "http://u:p@a", &long] {
+        for url in [
+            "",
+            "a",
+            "/a",
+            "https://a",
+            "ftp://a",
+            "http://",
+            "http://u:p@a",
+            &long,
+        ] {
             assert!(!is_usable(url), "{url}");
         }
     }

@@ -12,8 +12,8 @@ use super::wire::NotificationBody;
 use crate::auth::Caller;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Json, Path, Query, created};
-use crate::openapi::GuardedErrors;
 use crate::openapi::CallerErrors;
+use crate::openapi::GuardedErrors;
 use crate::state::AppState;
 use crate::trace::Trace;
 

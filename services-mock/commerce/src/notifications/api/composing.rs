@@ -42,7 +42,9 @@ pub(super) async fn compose(
 
 fn each_once(channels: &[Channel]) -> Vec<Channel> {
     let wanted = Channel::ALL.iter().copied();
-    wanted.filter(|channel| channels.contains(channel)).collect()
+    wanted
+        .filter(|channel| channels.contains(channel))
+        .collect()
 }
 
 /// Users write to themselves alone, so that the shop's mail server is not everybody's.

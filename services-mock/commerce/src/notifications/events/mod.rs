@@ -105,7 +105,10 @@ fn content_of(event: &Event, occasion: Occasion, deliveries: &[NewDelivery]) -> 
         message: shown.map(|one| one.body.clone()).unwrap_or_default(),
         channels: occasion.channels.to_vec(),
         priority: occasion.priority,
-        metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into_iter().collect(),
+        metadata: metadata
+            .map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .collect(),
         template: Some(occasion.template.to_owned()),
         max_retries: RETRIES,
         scheduled_ms: None,

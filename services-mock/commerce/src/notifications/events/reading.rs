@@ -305,9 +305,19 @@ mod tests {
 
     #[test]
     fn low_stock_goes_to_the_system_and_by_e_mail_to_its_operators() {
-        let alert = event("low-stock-alert", "LOW_STOCK_ALERT", json!({"productSku": "A"}));
-        let occasion = read(&alert, Some("root@example.com")).unwrap().unwrap().occasion;
-        assert_eq!((occasion.user_id, occasion.channels), (SYSTEM, USUAL_CHANNELS));
+        let alert = event(
+            "low-stock-alert",
+            "LOW_STOCK_ALERT",
+            json!({"productSku": "A"}),
+        );
+        let occasion = read(&alert, Some("root@example.com"))
+            .unwrap()
+            .unwrap()
+            .occasion;
+        assert_eq!(
+            (occasion.user_id, occasion.channels),
+            (SYSTEM, USUAL_CHANNELS)
+        );
         assert_eq!(occasion.email.as_deref(), Some("root@example.com"));
         let occasion = read(&alert, None).unwrap().unwrap().occasion;
         assert_eq!(occasion.channels, [Channel::InApp]);
@@ -329,9 +339,16 @@ mod tests {
 
     #[test]
     fn what_is_of_no_interest_or_names_nobody_is_passed_over() {
-        assert!(read(&event("cart-created", "x", json!(null)), None).unwrap().is_none());
+        assert!(
+            read(&event("cart-created", "x", json!(null)), None)
+                .unwrap()
+                .is_none()
+        );
         for topic in ["user-created", "payment-failed"] {
-            assert!(read(&event(topic, "x", json!([])), None).is_err(), "{topic}");
+            assert!(
+                read(&event(topic, "x", json!([])), None).is_err(),
+                "{topic}"
+            );
         }
     }
 

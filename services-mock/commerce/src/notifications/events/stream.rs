@@ -71,5 +71,7 @@ async fn take_all(
 async fn looks_for_open(state: &AppState) -> sqlx::Result<bool> {
     let (owner, now_ms) = (state.ids.uuid(), state.now_ms());
     let store = &state.store;
-    store.lease("open-events", &owner, now_ms, LOOK_EVERY_MS).await
+    store
+        .lease("open-events", &owner, now_ms, LOOK_EVERY_MS)
+        .await
 }

@@ -102,14 +102,13 @@ pub(crate) async fn wishes(store: &Store, key: Key) -> sqlx::Result<Wishes> {
 
 /// The wishes if the user has expressed any.
 pub(crate) async fn by_key(store: &Store, key: Key) -> sqlx::Result<Option<Preference>> {
-    let row = sqlx::query(
-        "SELECT * FROM preferences WHERE user_id = $1 AND kind = $2 AND channel = $3",
-    )
-    .bind(key.user_id)
-    .bind(key.kind.name())
-    .bind(key.channel.name())
-    .fetch_optional(store.pool())
-    .await?;
+    let row =
+        sqlx::query("SELECT * FROM preferences WHERE user_id = $1 AND kind = $2 AND channel = $3")
+            .bind(key.user_id)
+            .bind(key.kind.name())
+            .bind(key.channel.name())
+            .fetch_optional(store.pool())
+            .await?;
     row.as_ref().map(from_row).transpose()
 }
 
@@ -135,14 +134,13 @@ pub(crate) async fn list(
 
 /// Forgets the wishes, so that the default counts again; whether there were any.
 pub(crate) async fn delete(store: &Store, key: Key) -> sqlx::Result<bool> {
-    let deleted = sqlx::query(
-        "DELETE FROM preferences WHERE user_id = $1 AND kind = $2 AND channel = $3",
-    )
-    .bind(key.user_id)
-    .bind(key.kind.name())
-    .bind(key.channel.name())
-    .execute(store.pool())
-    .await?;
+    let deleted =
+        sqlx::query("DELETE FROM preferences WHERE user_id = $1 AND kind = $2 AND channel = $3")
+            .bind(key.user_id)
+            .bind(key.kind.name())
+            .bind(key.channel.name())
+            .execute(store.pool())
+            .await?;
     Ok(deleted.rows_affected() == 1)
 }
 

@@ -74,11 +74,7 @@ pub(crate) async fn due(state: &AppState, limit: i64) -> sqlx::Result<Vec<i64>> 
 }
 
 /// Claims the delivery; none while somebody else has it, or when there is nothing to send any more.
-pub(crate) async fn claim(
-    state: &AppState,
-    id: i64,
-    lease_ms: i64,
-) -> sqlx::Result<Option<Claim>> {
+pub(crate) async fn claim(state: &AppState, id: i64, lease_ms: i64) -> sqlx::Result<Option<Claim>> {
     let now_ms = state.now_ms();
     let owner = format!("{}/{}", state.settings.instance, state.ids.uuid());
     let mut tx = state.store.begin().await?;
@@ -217,7 +213,9 @@ async fn settle(
     let Some(status) = settled(&statuses) else {
         return Ok(());
     };
-    let errors = channels.into_iter().filter_map(|delivery| delivery.last_error);
+    let errors = channels
+        .into_iter()
+        .filter_map(|delivery| delivery.last_error);
     let reason = errors.into_iter().next();
     let failed = status == NotificationStatus::Failed;
     let row = sqlx::query(

@@ -142,7 +142,10 @@ mod tests {
         assert_eq!(variables("{{a b}}"), Err(Problem::BadName("a b".into())));
         let problem = filled("{{a}}", json!({"a": []})).unwrap_err();
         assert_eq!(problem, Problem::NotPlain("a".into()));
-        assert_eq!(Problem::Unclosed(2).to_string(), "{{ at byte 2 is not closed");
+        assert_eq!(
+            Problem::Unclosed(2).to_string(),
+            "{{ at byte 2 is not closed"
+        );
     }
 
     #[test]
