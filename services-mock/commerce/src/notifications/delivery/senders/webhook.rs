@@ -17,7 +17,7 @@ use crate::settings::Secret;
 use crate::state::AppState;
 
 /// `sha256=<hex of the HMAC-SHA256 of the body>`.
-pub(crate) const SIGNATURE: &str = "X-Webhook-Signature";
+const SIGNATURE: &str = "X-Webhook-Signature";
 /// The same in every try of one delivery.
 const ID: &str = "X-Webhook-Id";
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
