@@ -207,12 +207,16 @@ impl Session {
     }
 
     async fn answer(&mut self, line: &str) -> io::Result<()> {
-        self.answers.write_all(format!("{line}\r\n").as_bytes()).await
+        self.answers
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await
     }
 }
 
 /// What stands between `<` and `>`.
 fn address(line: &str) -> String {
-    let inner = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    let inner = line
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
     inner.map_or("", |(address, _)| address).to_owned()
 }

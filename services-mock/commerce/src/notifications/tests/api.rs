@@ -16,21 +16,33 @@ async fn who_makes_a_notification_gets_it_whatever_user_the_request_names() {
         let answer = post(&shop, &shop.user_token(7), body).await;
         assert_eq!(answer.status, 201, "{:?}", answer.body);
         let body = &answer.body;
-        assert_eq!((&body["userId"], &body["userEmail"]), (&json!(7), &json!("user7@example.com")));
+        assert_eq!(
+            (&body["userId"], &body["userEmail"]),
+            (&json!(7), &json!("user7@example.com"))
+        );
         assert_eq!(body["channels"], json!(["EMAIL", "IN_APP"]));
-        assert_eq!((&body["status"], &body["priority"]), (&json!("PENDING"), &json!("HIGH")));
+        assert_eq!(
+            (&body["status"], &body["priority"]),
+            (&json!("PENDING"), &json!("HIGH"))
+        );
         assert_eq!(body["metadata"], json!({"a": [1]}));
         assert_eq!(body["expiresAt"], "2026-01-02T00:00:00.000");
         assert_eq!(body["createdAt"], "2026-01-01T12:00:00.000");
         assert_eq!(notification(&shop, 1).await, *body);
-        let other = wish(&["PUSH"], json!({"userId": "8", "userEmail": "b@example.com"}));
+        let other = wish(
+            &["PUSH"],
+            json!({"userId": "8", "userEmail": "b@example.com"}),
+        );
         for token in [shop.admin_token(), shop.service_token()] {
             let answer = post(&shop, &token, other.clone()).await;
             assert_eq!(answer.body["userId"], 8);
             assert_eq!(answer.body["userEmail"], "b@example.com");
         }
         let events = shop.events().await;
-        assert_eq!((&*events[0].topic, &*events[0].kind), ("notification-events", "NOTIFICATION_CREATED"));
+        assert_eq!(
+            (&*events[0].topic, &*events[0].kind),
+            ("notification-events", "NOTIFICATION_CREATED")
+        );
         assert_eq!(events[0].payload["notificationId"], 1);
     })
     .await;
@@ -81,7 +93,12 @@ async fn notifications_are_their_users_and_of_those_who_run_the_shop() {
         let path = format!("{PATH}/{id}/status");
         let put = json!({"status": "CANCELLED"});
         assert_eq!(shop.put(&path, &stranger, put.clone()).await.status, 403);
-        assert_eq!(shop.put("/api/notifications/9/status", &own, put).await.status, 404);
+        assert_eq!(
+            shop.put("/api/notifications/9/status", &own, put)
+                .await
+                .status,
+            404
+        );
         let path = format!("{PATH}/{id}");
         assert_eq!(shop.delete(&path, &stranger).await.status, 403);
         for path in ["/9", "/9/deliveries"] {
@@ -92,7 +109,11 @@ async fn notifications_are_their_users_and_of_those_who_run_the_shop() {
         for path in ["", "/status/PENDING", "/scheduled", "/stats", "/summary"] {
             let path = format!("{PATH}{path}?userId=7");
             assert_eq!(shop.get(&path, &stranger).await.status, 403, "{path}");
-            assert_eq!(shop.get(&path, &shop.admin_token()).await.status, 200, "{path}");
+            assert_eq!(
+                shop.get(&path, &shop.admin_token()).await.status,
+                200,
+                "{path}"
+            );
         }
         let mine = shop.get(PATH, &stranger).await.body;
         assert_eq!(mine["totalElements"], 0);
@@ -115,7 +136,10 @@ async fn lists_come_in_pages_and_figures_add_up() {
             let answer = shop.get(&format!("{PATH}{path}"), &token).await;
             assert_eq!(answer.status, 200, "{path}: {:?}", answer.body);
             let content = answer.body["content"].as_array().unwrap().clone();
-            content.iter().map(|one| one["id"].as_i64().unwrap()).collect()
+            content
+                .iter()
+                .map(|one| one["id"].as_i64().unwrap())
+                .collect()
         };
         assert_eq!(ids("").await, [scheduled, 3, 2, 1]);
         assert_eq!(ids("?page=1&size=3").await, [1]);
@@ -154,7 +178,9 @@ async fn every_route_but_health_asks_for_a_token_and_says_what_it_answers() {
             let answer = shop.send(method.clone(), &path, "", None).await;
             let expected = if path == "/health" { 200 } else { 401 };
             assert_eq!(answer.status, expected, "{method} {path}");
-            let answer = shop.send(method.clone(), &path, &shop.user_token(7), None).await;
+            let answer = shop
+                .send(method.clone(), &path, &shop.user_token(7), None)
+                .await;
             let documented = &operation["responses"][answer.status.to_string()];
             assert!(documented.is_object(), "{method} {path}: {}", answer.status);
             routes += 1;

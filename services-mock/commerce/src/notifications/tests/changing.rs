@@ -24,7 +24,11 @@ async fn every_passage_is_as_the_state_machine_says_and_others_are_a_400() {
                 }
                 let allowed = NotificationStatus::from_name(from).unwrap().may_become(to);
                 let answer = put_status(&shop, id, to.name()).await;
-                let expected = if allowed { (200, to.name()) } else { (400, from) };
+                let expected = if allowed {
+                    (200, to.name())
+                } else {
+                    (400, from)
+                };
                 assert_eq!(answer.status, expected.0, "{from} {to:?}");
                 assert_eq!(status(&shop, id).await, expected.1);
             }
@@ -44,7 +48,10 @@ async fn what_is_cancelled_is_not_sent_and_stays_visible() {
         assert_eq!((answer.status, answer.body), (204, Value::Null));
         assert!(shop.run_tasks().await);
         let body = notification(&shop, id).await;
-        assert_eq!((&body["status"], &body["reason"]), (&json!("CANCELLED"), &json!("no need")));
+        assert_eq!(
+            (&body["status"], &body["reason"]),
+            (&json!("CANCELLED"), &json!("no need"))
+        );
         for delivery in deliveries(&shop, id).await {
             assert_eq!(delivery["status"], "REJECTED");
             assert_eq!(delivery["lastError"], "the notification is CANCELLED");
@@ -52,7 +59,12 @@ async fn what_is_cancelled_is_not_sent_and_stays_visible() {
         }
         let again = shop.delete(&path, &shop.user_token(7)).await;
         assert_eq!(again.status, 400);
-        let kinds: Vec<_> = shop.events().await.into_iter().map(|event| event.kind).collect();
+        let kinds: Vec<_> = shop
+            .events()
+            .await
+            .into_iter()
+            .map(|event| event.kind)
+            .collect();
         assert_eq!(kinds, ["NOTIFICATION_CREATED", "NOTIFICATION_CANCELLED"]);
     })
     .await;
@@ -120,7 +132,12 @@ async fn what_is_over_before_it_is_sent_expires() {
 async fn closed_notifications_are_deleted_after_thirty_days_and_open_ones_kept() {
     const DAY_MS: i64 = 24 * HOUR_MS;
     at_noon(async |shop| {
-        let told = event("user-service:1", "user-created", "USER_CREATED", json!({"userId": 9}));
+        let told = event(
+            "user-service:1",
+            "user-created",
+            "USER_CREATED",
+            json!({"userId": 9}),
+        );
         tell(&shop, std::slice::from_ref(&told)).await;
         let old = made(&shop, 7, wish(&["PUSH"], json!({}))).await;
         let open = json!({"scheduledAt": "2026-06-01T00:00"});
@@ -136,11 +153,12 @@ async fn closed_notifications_are_deleted_after_thirty_days_and_open_ones_kept()
         assert_eq!(shop.get(&path, &shop.admin_token()).await.status, 404);
         assert_eq!(status(&shop, open).await, "PENDING");
         assert_eq!(status(&shop, recent).await, "SENT");
-        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE notification_id = $1")
-            .bind(old)
-            .fetch_one(shop.state().store.pool())
-            .await
-            .unwrap();
+        let left: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE notification_id = $1")
+                .bind(old)
+                .fetch_one(shop.state().store.pool())
+                .await
+                .unwrap();
         assert_eq!(left, 0);
         let seen: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM seen_events")
             .fetch_one(shop.state().store.pool())

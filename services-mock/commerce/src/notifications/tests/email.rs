@@ -21,7 +21,10 @@ async fn with_mail(body: impl AsyncFn(&MailServer, Shop)) {
 async fn an_e_mail_arrives_once_with_its_text() {
     with_mail(async |mail, shop| {
         let message = "Your order is on its way.\n.\n..dots stay\nÄrgerlich";
-        let body = wish(&["EMAIL"], json!({"title": "Große Neuigkeit", "message": message}));
+        let body = wish(
+            &["EMAIL"],
+            json!({"title": "Große Neuigkeit", "message": message}),
+        );
         let id = made(&shop, 7, body).await;
         assert!(shop.run_tasks().await);
         assert!(shop.run_tasks().await);
@@ -30,13 +33,23 @@ async fn an_e_mail_arrives_once_with_its_text() {
         assert_eq!(mails[0].to, ["user7@example.com"]);
         assert_eq!(mails[0].from, "no-reply@shop.example");
         assert_eq!(mails[0].header("To"), Some("user7@example.com"));
-        assert_eq!(mails[0].header("Date"), Some("Thu, 01 Jan 2026 12:00:00 +0000"));
+        assert_eq!(
+            mails[0].header("Date"),
+            Some("Thu, 01 Jan 2026 12:00:00 +0000")
+        );
         assert!(mails[0].header("Subject").unwrap().starts_with("=?utf-8?"));
-        assert!(mails[0].text().contains("\n..dots stay"), "{}", mails[0].data);
+        assert!(
+            mails[0].text().contains("\n..dots stay"),
+            "{}",
+            mails[0].data
+        );
         let delivery = deliveries(&shop, id).await.remove(0);
         assert_eq!(delivery["status"], "SENT");
         assert_eq!(delivery["recipient"], "user7@example.com");
-        assert_eq!((&delivery["attempts"], &delivery["sentAt"]), (&json!(1), &json!("2026-01-01T12:00:00.000")));
+        assert_eq!(
+            (&delivery["attempts"], &delivery["sentAt"]),
+            (&json!(1), &json!("2026-01-01T12:00:00.000"))
+        );
         assert_eq!(status(&shop, id).await, "SENT");
     })
     .await;
@@ -47,10 +60,17 @@ async fn a_title_cannot_bring_headers_or_receivers_along() {
     with_mail(async |mail, shop| {
         let template = json!({"name": "t", "channel": "EMAIL", "type": "SYSTEM_ALERT",
                               "subject": "{{a}}", "body": "b"});
-        let answer = shop.post("/api/templates", &shop.admin_token(), template).await;
+        let answer = shop
+            .post("/api/templates", &shop.admin_token(), template)
+            .await;
         assert_eq!(answer.status, 201, "{:?}", answer.body);
         let evil = json!({"a": "x\r\nBcc: victim@example.com"});
-        made(&shop, 7, wish(&["EMAIL"], json!({"templateId": "t", "metadata": evil}))).await;
+        made(
+            &shop,
+            7,
+            wish(&["EMAIL"], json!({"templateId": "t", "metadata": evil})),
+        )
+        .await;
         assert!(shop.run_tasks().await);
         let mails = mail.mails();
         assert_eq!(mails[0].to, ["user7@example.com"]);
@@ -73,7 +93,10 @@ async fn a_refusal_for_now_is_tried_again_with_longer_waits_and_fails_in_the_end
             assert_eq!(mail.refused().len(), tries);
             let delivery = deliveries(&shop, id).await.remove(0);
             assert_eq!(delivery["attempts"], tries);
-            assert!(delivery["lastError"].as_str().unwrap().contains("450"), "{delivery}");
+            assert!(
+                delivery["lastError"].as_str().unwrap().contains("450"),
+                "{delivery}"
+            );
             if let Some(next) = delivery["nextTryAt"].as_str() {
                 let next_ms = crate::parse_iso(next).unwrap();
                 let wait_ms = next_ms - shop.state().now_ms();
@@ -109,7 +132,10 @@ async fn a_server_that_takes_it_later_gets_it_later() {
         assert_eq!(mail.mails().len(), 1);
         assert_eq!(status(&shop, id).await, "SENT");
         let all = deliveries(&shop, id).await;
-        let states: Vec<_> = all.iter().map(|one| one["status"].as_str().unwrap()).collect();
+        let states: Vec<_> = all
+            .iter()
+            .map(|one| one["status"].as_str().unwrap())
+            .collect();
         assert_eq!(states, ["SENT", "DELIVERED"]);
     })
     .await;
@@ -139,13 +165,28 @@ async fn an_address_is_remembered_and_never_made_up() {
         assert!(shop.run_tasks().await);
         assert_eq!(mail.mails(), []);
         let (state, error) = delivery(&shop, id).await;
-        assert_eq!((&*state, &*error), ("PENDING", "no e-mail address of the user is known"));
+        assert_eq!(
+            (&*state, &*error),
+            ("PENDING", "no e-mail address of the user is known")
+        );
         let payload = json!({"userId": 9, "email": "nine@example.com", "firstName": "N"});
-        tell(&shop, &[event("user-service:9", "user-created", "USER_CREATED", payload)]).await;
+        tell(
+            &shop,
+            &[event(
+                "user-service:9",
+                "user-created",
+                "USER_CREATED",
+                payload,
+            )],
+        )
+        .await;
         shop.clock().advance_ms(60_000);
         assert!(shop.run_tasks().await);
         let receivers: Vec<_> = mail.mails().into_iter().flat_map(|mail| mail.to).collect();
-        assert_eq!(receivers, ["nine@example.com"; 2], "the welcome and what waited");
+        assert_eq!(
+            receivers, ["nine@example.com"; 2],
+            "the welcome and what waited"
+        );
         assert_eq!(delivery(&shop, id).await.0, "SENT");
     })
     .await;

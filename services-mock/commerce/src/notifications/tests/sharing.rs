@@ -51,7 +51,14 @@ async fn two_instances_share_the_work_and_send_nothing_twice() {
         let other = shop.another().await;
         let mut ids = Vec::new();
         for user in 100..140 {
-            ids.push(made(&shop, user, wish(&["PUSH", "SMS"], json!({"userPhone": "1"}))).await);
+            ids.push(
+                made(
+                    &shop,
+                    user,
+                    wish(&["PUSH", "SMS"], json!({"userPhone": "1"})),
+                )
+                .await,
+            );
         }
         let counting = Arc::new(Counting::default());
         let senders = Senders::all(counting.clone());
@@ -94,7 +101,11 @@ async fn what_a_crashed_instance_was_sending_is_sent_by_another_when_its_lease_i
         assert_eq!(delivery(&shop, id).await.0, "PROCESSING");
         let counting = Arc::new(Counting::default());
         let senders = Senders::all(counting.clone());
-        assert_eq!(run_to_the_end(&other, &senders).await, 0, "the lease still holds");
+        assert_eq!(
+            run_to_the_end(&other, &senders).await,
+            0,
+            "the lease still holds"
+        );
         shop.clock().advance_ms(30_000);
         assert_eq!(run_to_the_end(&other, &senders).await, 1);
         assert_eq!(status(&shop, id).await, "SENT");
@@ -111,7 +122,10 @@ async fn what_crashes_every_sender_is_given_up() {
         assert!(claimed.await.unwrap().is_some());
         shop.clock().advance_ms(30_000);
         assert!(shop.run_tasks().await);
-        let expected = ("FAILED".into(), "what came of the last try is not known".into());
+        let expected = (
+            "FAILED".into(),
+            "what came of the last try is not known".into(),
+        );
         assert_eq!(delivery(&shop, id).await, expected);
     })
     .await;

@@ -41,7 +41,10 @@ async fn a_webhook_is_signed_over_its_body_and_goes_to_the_nearest_address() {
         let paths: Vec<_> = seen.iter().map(|one| one.path.as_str()).collect();
         assert_eq!(paths, ["/shop", "/preferred", "/own"]);
         let body = &seen[0].body;
-        assert_eq!((&body["title"], &body["userId"]), (&json!("Hello"), &json!(7)));
+        assert_eq!(
+            (&body["title"], &body["userId"]),
+            (&json!("Hello"), &json!(7))
+        );
         assert_eq!(body["notificationId"], first);
         let signature = seen[0].headers["x-webhook-signature"].to_str().unwrap();
         let expected = crate::notifications::delivery::senders::signature(
@@ -68,7 +71,10 @@ async fn a_webhook_is_repeated_with_the_same_id_until_it_is_taken_or_refused() {
             assert!(shop.run_tasks().await);
             assert_eq!(delivery(&shop, id).await.0, "DELIVERED");
             let seen = hook.seen();
-            let ids: Vec<_> = seen.iter().map(|one| &one.headers["x-webhook-id"]).collect();
+            let ids: Vec<_> = seen
+                .iter()
+                .map(|one| &one.headers["x-webhook-id"])
+                .collect();
             assert_eq!(ids.len(), 2);
             assert_eq!(ids[0], ids[1]);
         }
@@ -107,12 +113,21 @@ async fn sms_is_cut_and_needs_a_number_and_in_app_stays_readable() {
         let all = deliveries(&shop, id).await;
         let sms = all[0]["body"].as_str().unwrap();
         assert_eq!((sms.len(), &sms[156..]), (160, "x..."));
-        assert_eq!((&all[0]["status"], &all[0]["recipient"]), (&json!("SENT"), &json!("+49 1")));
+        assert_eq!(
+            (&all[0]["status"], &all[0]["recipient"]),
+            (&json!("SENT"), &json!("+49 1"))
+        );
         assert_eq!(all[1]["status"], "SENT");
-        assert_eq!((&all[2]["status"], &all[2]["body"]), (&json!("DELIVERED"), &json!(long)));
+        assert_eq!(
+            (&all[2]["status"], &all[2]["body"]),
+            (&json!("DELIVERED"), &json!(long))
+        );
         let id = made(&shop, 7, wish(&["SMS"], json!({}))).await;
         assert!(shop.run_tasks().await);
-        let expected = ("REJECTED".into(), "no phone number of the user is known".into());
+        let expected = (
+            "REJECTED".into(),
+            "no phone number of the user is known".into(),
+        );
         assert_eq!(delivery(&shop, id).await, expected);
     })
     .await;
