@@ -186,7 +186,7 @@ async fn every_route_but_health_asks_for_a_token_and_says_what_it_answers() {
             routes += 1;
         }
     }
-    assert_eq!(routes, 27);
+    assert_eq!(routes, 32);
 }
 
 #[tokio::test]

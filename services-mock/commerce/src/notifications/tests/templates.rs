@@ -71,14 +71,10 @@ async fn every_change_is_a_version_and_an_outdated_one_is_refused() {
         );
         assert_eq!(put(json!({"subject": "{{"})).await.status, 400);
         assert_eq!(put(json!({"body": ""})).await.status, 400);
-        let other = shop.another().await;
+        let (other, admin) = (shop.another().await, shop.admin_token());
         let (one, two) = tokio::join!(
             put(json!({"subject": "one", "version": 2})),
-            other.put(
-                &path,
-                &shop.admin_token(),
-                json!({"subject": "two", "version": 2})
-            ),
+            other.put(&path, &admin, json!({"subject": "two", "version": 2})),
         );
         let mut statuses = [one.status, two.status];
         statuses.sort_unstable();
