@@ -2,12 +2,14 @@
 //! crates that use it.
 
 mod fake_gateway;
+mod mail_server;
 mod redis_server;
 mod postgres;
 mod server;
 mod shop;
 
 pub use fake_gateway::{FakeGateway, Script, Seen};
+pub use mail_server::{Mail, MailServer};
 pub use postgres::database_url;
 pub use redis_server::RedisServer;
 pub use shop::{
