@@ -4,7 +4,7 @@ use super::super::names::{Channel, Priority};
 use super::super::store::{Content, NewDelivery};
 use super::super::templates::{self, store};
 use super::requests::{CreateNotification, Times};
-use crate::auth::Caller;
+use crate::auth::{Caller, Role};
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -53,7 +53,9 @@ fn receiver(caller: &Caller, wish: &CreateNotification) -> (i64, Option<String>)
         return (caller.user_id, Some(caller.email.clone()));
     }
     let user_id = wish.user_id.unwrap_or(caller.user_id);
-    (user_id, wish.user_email.clone())
+    let own = user_id == caller.user_id && !caller.is(Role::Service);
+    let known = own.then(|| caller.email.clone());
+    (user_id, wish.user_email.clone().or(known))
 }
 
 async fn deliveries_of(

@@ -1,6 +1,9 @@
 //! Takes what the other services tell, once each, and makes notifications of it.
 
+mod fields;
+
 mod reading;
+
 pub(crate) mod stream;
 
 use serde_json::Value;

@@ -38,6 +38,20 @@ async fn who_makes_a_notification_gets_it_whatever_user_the_request_names() {
             assert_eq!(answer.body["userId"], 8);
             assert_eq!(answer.body["userEmail"], "b@example.com");
         }
+        let own = post(&shop, &shop.admin_token(), wish(&["PUSH"], json!({})))
+            .await
+            .body;
+        assert_eq!(
+            (&own["userId"], &own["userEmail"]),
+            (&json!(1), &json!("user1@example.com"))
+        );
+        let system = post(&shop, &shop.service_token(), wish(&["PUSH"], json!({})))
+            .await
+            .body;
+        assert_eq!(
+            (&system["userId"], &system["userEmail"]),
+            (&json!(0), &json!(null))
+        );
         let events = shop.events().await;
         assert_eq!(
             (&*events[0].topic, &*events[0].kind),

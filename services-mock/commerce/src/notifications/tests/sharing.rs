@@ -71,7 +71,7 @@ async fn two_instances_share_the_work_and_send_nothing_twice() {
             );
         }
         let counting = Arc::new(Counting::default());
-        let senders = Senders::all(counting.clone());
+        let senders = Senders::all(Arc::<Counting>::clone(&counting));
         tokio::join!(
             run_to_the_end(&shop, &senders),
             run_to_the_end(&other, &senders),
@@ -95,7 +95,7 @@ async fn what_a_crashed_instance_was_sending_is_sent_by_another_when_its_lease_i
             hangs: true,
             ..Counting::default()
         });
-        let senders = Senders::all(hanging.clone());
+        let senders = Senders::all(Arc::<Counting>::clone(&hanging));
         {
             let mut crashing = Box::pin(run_once(shop.state(), &senders));
             while hanging.tries.lock().unwrap().is_empty() {
@@ -107,7 +107,7 @@ async fn what_a_crashed_instance_was_sending_is_sent_by_another_when_its_lease_i
         }
         assert_eq!(delivery(&shop, id).await.0, "PROCESSING");
         let counting = Arc::new(Counting::default());
-        let senders = Senders::all(counting.clone());
+        let senders = Senders::all(Arc::<Counting>::clone(&counting));
         assert_eq!(
             run_to_the_end(&other, &senders).await,
             0,

@@ -3,6 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::Uri;
+use lettre::address::AddressError;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp;
@@ -60,12 +61,9 @@ impl Sender for Email {
 }
 
 fn compose(message: &Message) -> Result<lettre::Message, String> {
-    let text = |cause: &dyn std::fmt::Display| cause.to_string();
-    let from = Address::new(FROM_USER, FROM_DOMAIN).map_err(|cause| text(&cause))?;
-    let to: Address = message.recipient.parse().map_err(|cause| {
-        let cause: &dyn std::fmt::Display = &cause as &lettre::address::AddressError;
-        text(cause)
-    })?;
+    let address_error = |cause: AddressError| cause.to_string();
+    let from = Address::new(FROM_USER, FROM_DOMAIN).map_err(address_error)?;
+    let to: Address = message.recipient.parse().map_err(address_error)?;
     let created_ms = u64::try_from(message.created_ms).unwrap_or(0);
     let id = format!("<delivery-{}@{FROM_DOMAIN}>", message.delivery_id);
     lettre::Message::builder()
@@ -76,7 +74,7 @@ fn compose(message: &Message) -> Result<lettre::Message, String> {
         .subject(one_line(&message.subject))
         .header(ContentType::TEXT_PLAIN)
         .body(message.body.clone())
-        .map_err(|cause| text(&cause))
+        .map_err(|cause| cause.to_string())
 }
 
 /// A line break would begin another header.
