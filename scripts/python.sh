@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes a Python with the packages of the model example, in .tools/python-<hash>, and prints its
-# path. The packages are pinned by version and sha256. Does nothing when it is already there.
+# Makes a Python with the packages of a requirements file, that of the model example unless another
+# is named, in .tools/python-<hash>, and prints its path. The packages are pinned by version and
+# sha256. Does nothing when it is already there.
 #   "$(scripts/python.sh)" examples/bring-your-own-model/export.py --help
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-requirements=examples/bring-your-own-model/requirements.txt
+requirements="${1:-examples/bring-your-own-model/requirements.txt}"
 
 scripts/need.sh python3
 version="$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"

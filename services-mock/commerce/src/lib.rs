@@ -2,16 +2,12 @@
 //!
 //! A module uses only modules above its own line.
 
-#![allow(
-    dead_code,
-    reason = "goes once every service module is filled: the foundation comes first"
-)]
-
 mod clock;
 mod error;
 mod extract;
 mod ids;
 mod money;
+mod named;
 mod settings;
 
 mod auth;

@@ -4,7 +4,7 @@ use super::requests::Reserve;
 use super::rules::{MovementKind, ReservationStatus};
 use super::store::movements::{self, Movement};
 use super::store::reservations::{self, Reservation};
-use super::store::stock;
+use super::store::stock::{self, Item};
 use super::told;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -32,16 +32,23 @@ pub(super) async fn reserve(
     if let Some(line) = of_line(&mut tx, wish).await? {
         return granted_before(wish, line);
     }
-    let Some(item) = stock::take(&mut tx, wish, now_ms).await? else {
+    let candidates = stock::candidates(&mut tx, wish).await?;
+    let Some(likely) = candidates.first() else {
         return refusal(&mut tx, wish).await;
     };
-    let became_low = stock::became_low(&mut tx, &item).await?;
+    // The line before the stock, as those do who end reservations: two that waited for each other
+    // would both be in vain.
     let id = next_id(&mut tx, "reservation").await?;
-    let Some(line) = reservations::insert(&mut tx, id, wish, &item, now_ms).await? else {
-        // The same wish came twice at once and took from two warehouses; this one gives back.
+    let Some(line) = reservations::insert(&mut tx, id, wish, likely, now_ms).await? else {
         tx.rollback().await?;
         return lost_to_another(state, wish).await;
     };
+    let Some(item) = stock::take(&mut tx, &candidates, wish.quantity, now_ms).await? else {
+        tx.rollback().await?;
+        return refusal(&mut state.store.begin().await?, wish).await;
+    };
+    let line = placed(&mut tx, line, &item).await?;
+    let became_low = stock::became_low(&mut tx, &item).await?;
     movements::log(&mut tx, now_ms, &[taken(&line)]).await?;
     let mut events = vec![told::reserved(&line, &item)];
     events.extend(became_low.then(|| told::low(&item)));
@@ -49,6 +56,15 @@ pub(super) async fn reserve(
     tx.commit().await?;
     state.wake.tasks();
     Ok(Held::Now(line))
+}
+
+/// The line, of the item that was taken from.
+async fn placed(tx: &mut Tx, line: Reservation, item: &Item) -> sqlx::Result<Reservation> {
+    if line.stock_id == item.id {
+        return Ok(line);
+    }
+    let moved = reservations::place(tx, line.id, item).await?;
+    Ok(moved.unwrap_or(line))
 }
 
 async fn of_line(tx: &mut Tx, wish: &Reserve) -> sqlx::Result<Option<Reservation>> {

@@ -1,30 +1,7 @@
 //! Rules of the domain, without store and time: what products, movements and reservations can be,
 //! and what may become of a reservation.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// Gives an enum its written names, those of store and answers.
-macro_rules! named {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        pub(super) enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// As written in store and answers.
-            pub(super) fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)+ }
-            }
-
-            /// The inverse of `name`.
-            pub(super) fn from_name(name: &str) -> Option<$name> {
-                match name { $($text => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-}
+use crate::named::named;
 
 named! {
     /// Whether a product is sold.

@@ -1,36 +1,9 @@
 //! The closed sets of this service, by the names that store and answers use.
 
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use utoipa::ToSchema;
 
-/// Gives an enum its written names, those of store and answers.
-macro_rules! named {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(
-            Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema,
-        )]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        pub(crate) enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub(crate) const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// As written in store and answers.
-            pub(crate) fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)+ }
-            }
-
-            /// The inverse of `name`.
-            pub(crate) fn from_name(name: &str) -> Option<$name> {
-                match name { $($text => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-}
+use crate::named::{known, named};
 
 named! {
     /// A way to a user.
@@ -109,50 +82,11 @@ named! {
     }
 }
 
-/// Reads a name from a column. What this program cannot read it must not act upon.
+/// Reads a name from a column.
 pub(crate) fn from_column<T>(
     row: &AnyRow,
     column: &str,
     from_name: fn(&str) -> Option<T>,
 ) -> sqlx::Result<T> {
-    let name: String = row.try_get(column)?;
-    let unknown = || sqlx::Error::Decode(format!("unknown {column} {name:?}").into());
-    from_name(&name).ok_or_else(unknown)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds<T>(all: &[T], name: fn(T) -> &'static str, from_name: fn(&str) -> Option<T>)
-    where
-        T: Copy + PartialEq + std::fmt::Debug + Serialize,
-    {
-        for &one in all {
-            assert_eq!(from_name(name(one)), Some(one));
-            assert_eq!(serde_json::to_value(one).unwrap(), name(one));
-        }
-        assert_eq!(from_name("ANYTHING"), None);
-    }
-
-    #[test]
-    fn names_are_read_as_they_are_written_and_as_in_answers() {
-        holds(Channel::ALL, Channel::name, Channel::from_name);
-        holds(Priority::ALL, Priority::name, Priority::from_name);
-        holds(
-            NotificationType::ALL,
-            NotificationType::name,
-            NotificationType::from_name,
-        );
-        holds(
-            NotificationStatus::ALL,
-            NotificationStatus::name,
-            NotificationStatus::from_name,
-        );
-        holds(
-            DeliveryStatus::ALL,
-            DeliveryStatus::name,
-            DeliveryStatus::from_name,
-        );
-    }
+    known(&row.try_get::<String, _>(column)?, from_name)
 }

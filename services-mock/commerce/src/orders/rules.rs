@@ -1,33 +1,6 @@
 //! The states of an order, which may follow which, and the steps of the saga.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// Gives an enum its written names, those of store and answers.
-macro_rules! named {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        pub(super) enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            #[cfg(test)]
-            pub(super) const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// As written in store and answers.
-            pub(super) fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)+ }
-            }
-
-            /// The inverse of `name`.
-            pub(super) fn from_name(name: &str) -> Option<$name> {
-                match name { $($text => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-}
+use crate::named::named;
 
 named! {
     /// How far an order is.

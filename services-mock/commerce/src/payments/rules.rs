@@ -1,34 +1,7 @@
 //! Methods, currencies and states of payments, the simulated gateway, and what may be given back.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use crate::money::Money;
-
-/// Gives an enum its written names, those of store and answers.
-macro_rules! named {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
-        pub(super) enum $name { $($(#[$doc])* #[serde(rename = $text)] $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            #[cfg(test)]
-            pub(super) const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// As written in store and answers.
-            pub(super) fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)+ }
-            }
-
-            /// The inverse of `name`.
-            pub(super) fn from_name(name: &str) -> Option<$name> {
-                match name { $($text => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-}
+use crate::named::named;
 
 named! {
     /// How somebody pays.

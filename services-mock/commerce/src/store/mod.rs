@@ -80,14 +80,6 @@ pub(crate) async fn next_ids(tx: &mut Tx, kind: &str, count: i64) -> sqlx::Resul
     .await
 }
 
-/// Whether the failure is a unique constraint. On PostgreSQL the transaction is lost then; where
-/// that matters say `ON CONFLICT DO NOTHING` and look at the rows affected.
-pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|e| e.is_unique_violation())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

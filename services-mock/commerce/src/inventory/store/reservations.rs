@@ -27,7 +27,7 @@ pub(in super::super) struct Reservation {
     pub(in super::super) created_ms: i64,
 }
 
-/// Notes what was taken of the item; none when the order has reserved the product before.
+/// Notes what is to be taken of the item; none when the order has reserved the product before.
 pub(in super::super) async fn insert(
     tx: &mut Tx,
     id: i64,
@@ -50,6 +50,23 @@ pub(in super::super) async fn insert(
     .bind(wish.quantity)
     .bind(wish.expires_ms(now_ms))
     .bind(now_ms)
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+/// Notes that it was taken of another item.
+pub(in super::super) async fn place(
+    tx: &mut Tx,
+    id: i64,
+    item: &Item,
+) -> sqlx::Result<Option<Reservation>> {
+    let row = sqlx::query(
+        "UPDATE reservations SET stock_id = $2, warehouse = $3 WHERE id = $1 RETURNING *",
+    )
+    .bind(id)
+    .bind(item.id)
+    .bind(&item.warehouse)
     .fetch_optional(&mut **tx)
     .await?;
     row.as_ref().map(from_row).transpose()

@@ -121,14 +121,10 @@ pub(in super::super) async fn best_for(store: &Store, wish: &Check) -> sqlx::Res
     row.as_ref().map(from_row).transpose()
 }
 
-/// Moves what is wished from available to reserved, in the first warehouse with enough.
-pub(in super::super) async fn take(
-    tx: &mut Tx,
-    wish: &Reserve,
-    now_ms: i64,
-) -> sqlx::Result<Option<Item>> {
-    let candidates: Vec<i64> = sqlx::query_scalar(
-        "SELECT id FROM stock
+/// The items that have enough for the wish at the moment, in the order in which they are tried.
+pub(in super::super) async fn candidates(tx: &mut Tx, wish: &Reserve) -> sqlx::Result<Vec<Item>> {
+    let rows = sqlx::query(
+        "SELECT * FROM stock
          WHERE sku = $1 AND (CAST($2 AS TEXT) IS NULL OR warehouse = $2) AND available >= $3
            AND NOT EXISTS (SELECT 1 FROM products p WHERE p.sku = stock.sku AND p.status <> 'ACTIVE')
          ORDER BY id LIMIT $4",
@@ -139,15 +135,25 @@ pub(in super::super) async fn take(
     .bind(MOST_WAREHOUSES)
     .fetch_all(&mut **tx)
     .await?;
-    for id in candidates {
-        // Another transaction may have been faster since; then the next warehouse is tried.
+    rows.iter().map(from_row).collect()
+}
+
+/// Moves pieces from available to reserved in the first of the items that still has enough: another
+/// transaction may have been faster.
+pub(in super::super) async fn take(
+    tx: &mut Tx,
+    candidates: &[Item],
+    quantity: i64,
+    now_ms: i64,
+) -> sqlx::Result<Option<Item>> {
+    for candidate in candidates {
         let row = sqlx::query(
             "UPDATE stock SET available = available - $2, reserved = reserved + $2, updated_ms = $3
              WHERE id = $1 AND available >= $2
              RETURNING *",
         )
-        .bind(id)
-        .bind(wish.quantity)
+        .bind(candidate.id)
+        .bind(quantity)
         .bind(now_ms)
         .fetch_optional(&mut **tx)
         .await?;

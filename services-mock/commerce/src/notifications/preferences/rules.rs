@@ -6,13 +6,14 @@ const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 /// Minutes of a day.
-pub(crate) const DAY_MINUTES: i64 = 24 * 60;
+#[cfg(test)]
+const DAY_MINUTES: i64 = 24 * 60;
 
 /// From one time of the day to another, UTC, over midnight where the end is before the start; from
 /// a time to itself is never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QuietHours {
-    /// Minutes after midnight, below [`DAY_MINUTES`].
+    /// Minutes after midnight, below 1440.
     pub(crate) start: i64,
     /// The first minute that is not quiet.
     pub(crate) end: i64,

@@ -11,6 +11,7 @@ use super::rules::{Change, OrderStatus, PaymentMethod, PaymentStatus, Step};
 use super::wire;
 use crate::events;
 use crate::money::Money;
+use crate::named::known;
 use crate::state::AppState;
 use crate::store::{Tx, next_id, next_ids};
 use crate::trace::Trace;
@@ -313,12 +314,6 @@ fn from_row(row: &AnyRow) -> sqlx::Result<Order> {
         updated_ms: row.try_get("updated_ms")?,
         lines: Vec::new(),
     })
-}
-
-/// What this program cannot read it must not act upon.
-fn known<T>(name: &str, from_name: fn(&str) -> Option<T>) -> sqlx::Result<T> {
-    let unknown = || sqlx::Error::Decode(format!("unknown name {name:?}").into());
-    from_name(name).ok_or_else(unknown)
 }
 
 fn maybe_known<T>(

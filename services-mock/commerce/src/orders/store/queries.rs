@@ -6,8 +6,9 @@ use std::fmt::Write;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Line, Order, from_row, known, maybe_known};
+use super::{Line, Order, from_row, maybe_known};
 use crate::money::Money;
+use crate::named::known;
 use crate::orders::rules::{OrderStatus, PaymentStatus};
 use crate::store::Store;
 

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::super::requests::PageWish;
 use super::super::rules::{DeliveryStatus, Topic};
-use super::known;
+use crate::named::known;
 use crate::state::AppState;
 use crate::store::{Store, Tx};
 

@@ -6,8 +6,8 @@ use sqlx::any::AnyRow;
 use super::super::order_id::OrderId;
 use super::super::requests::{Charge, PageWish};
 use super::super::rules::{AfterRefund, Currency, Decision, PaymentMethod, PaymentStatus};
-use super::known;
 use crate::money::Money;
+use crate::named::known;
 use crate::store::{Store, Tx};
 
 /// A payment.

@@ -4,8 +4,8 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::super::rules::{Currency, PaymentStatus};
-use super::known;
 use crate::money::Money;
+use crate::named::known;
 use crate::store::Store;
 
 /// Payments that have status and currency in common, added up.

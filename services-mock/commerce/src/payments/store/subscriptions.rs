@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::super::requests::NewWebhook;
 use super::super::rules::Topic;
-use super::known;
+use crate::named::known;
 use crate::settings::Secret;
 use crate::store::{Store, Tx};
 
