@@ -1,10 +1,11 @@
 # Every recipe of the project; CI runs `lint` and `test` as they stand here.
 # Missing Debian packages are installed (scripts/need.sh). ARGS goes to the demo:
 #   make demo ARGS="--seconds 20 --json"
+#   make demo-shop ARGS="--kill --html shop.html"
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test lint bench train evaluate evaluate-live onnxruntime fuzz
+.PHONY: demo demo-shop test lint bench train evaluate evaluate-live schemathesis onnxruntime fuzz
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
@@ -15,6 +16,11 @@ demo: ## Back ends, the proxy and a load on this machine, with a live view and a
 	@scripts/need.sh cmake
 	cargo build --locked --workspace --bin ai-loadbalancer --bin services-mock
 	$(TARGET)/debug/ai-loadbalancer demo $(ARGS)
+
+demo-shop: ## The whole shop behind the proxy for a minute, one cart instance degraded; ends with its books
+	@scripts/need.sh cmake
+	cargo build --locked --workspace --bins
+	$(TARGET)/debug/demo-shop $(ARGS)
 
 test: ## Every test, with a real Redis and PostgreSQL, a real ONNX Runtime and the Python of the example
 	@scripts/need.sh cmake redis-server prometheus:promtool postgresql:pg_createcluster
@@ -59,6 +65,9 @@ evaluate-live: ## All policies on real HTTP in interleaved blocks: some 20 minut
 	$(TARGET)/debug/evaluate-live --out $(EVALUATION)/live \
 		--simulated healthy=$(EVALUATION)/live-simulated.json \
 		--simulated degraded=$(EVALUATION)/live-simulated.json $(ARGS)
+
+schemathesis: ## Requests made from the OpenAPI document of each commerce service; see scripts/schemathesis.sh
+	scripts/schemathesis.sh $(ARGS)
 
 onnxruntime: ## The ONNX Runtime library, into .tools/onnxruntime
 	@scripts/onnxruntime.sh

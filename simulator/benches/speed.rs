@@ -114,6 +114,8 @@ fn scenario(requests: f64) -> Scenario {
         health_check: Some(HealthCheck {
             interval: 2.0,
             timeout: 1.0,
+            work: 0.001,
+            noise: 0.0,
             healthy_threshold: 2,
             unhealthy_threshold: 2,
         }),
@@ -130,6 +132,7 @@ fn scenario(requests: f64) -> Scenario {
         },
         information: Information {
             piggyback: true,
+            momentary_utilization: false,
             registry: Some(Registry {
                 interval: 1.0,
                 lag: 0.5,

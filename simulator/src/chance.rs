@@ -21,6 +21,8 @@ pub(crate) enum Purpose {
     Judging,
     /// Which endpoints an observer is shown beside the chosen one.
     Observing,
+    /// How long health checks take beside what their server does.
+    Checks,
     /// Choices of the balancer with this index.
     Choices(usize),
     /// Ties of its oracle, and whom it probes.
@@ -35,6 +37,7 @@ impl Purpose {
             Self::Phases => 3,
             Self::Judging => 4,
             Self::Observing => 5,
+            Self::Checks => 6,
             Self::Choices(balancer) => 1 << 32 | balancer as u64,
             Self::Draws(balancer) => 2 << 32 | balancer as u64,
         }

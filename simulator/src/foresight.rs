@@ -29,8 +29,10 @@ impl Foresight {
         Self { pauses }
     }
 
-    /// The mean delay, over requests that take `seconds` and are sent in the next
-    /// [`HORIZON_SECONDS`], by pauses that begin while they are there.
+    /// The mean delay by pauses to come, over requests that take `seconds` and are sent evenly over
+    /// the next [`HORIZON_SECONDS`] by somebody who does not notice: what meets a pause underway
+    /// waits for its end, half of its length in the mean, and what is there when it begins waits
+    /// for all of it. Long pauses count by the square of their length, as they do in a tail.
     pub(crate) fn delay_by_pauses(&self, server: usize, seconds: f64, now: Timestamp) -> f64 {
         let now = clock::seconds(Timestamp::ZERO, now);
         let pauses = &self.pauses[server];
@@ -38,8 +40,9 @@ impl Foresight {
         let soon = pauses[next..]
             .iter()
             .take_while(|(at, _)| *at < now + HORIZON_SECONDS);
-        let paused: f64 = soon.map(|(_, length)| length).sum();
-        seconds.min(HORIZON_SECONDS) * paused / HORIZON_SECONDS
+        let there = seconds.min(HORIZON_SECONDS);
+        let delays = soon.map(|(_, length)| length * (length / 2.0 + there));
+        delays.sum::<f64>() / HORIZON_SECONDS
     }
 }
 
@@ -48,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_keep_sending_lose_their_share_of_the_coming_pauses() {
+    fn those_who_keep_sending_wait_for_the_coming_pauses() {
         let pause = |at, seconds| TimedChange {
             at,
             server: 1,
@@ -56,8 +59,9 @@ mod tests {
         };
         let foresight = Foresight::of(&[pause(1.0, 0.5), pause(3.0, 0.5), pause(9.0, 2.0)], 2);
         let delay = |server, now| foresight.delay_by_pauses(server, 0.2, clock::point(now));
-        assert!((delay(1, 0.0) - 0.2 * 1.0 / HORIZON_SECONDS).abs() < 1e-9);
-        assert!((delay(1, 2.0) - 0.2 * 0.5 / HORIZON_SECONDS).abs() < 1e-9);
+        let of_one = 0.5 * (0.25 + 0.2) / HORIZON_SECONDS;
+        assert!((delay(1, 0.0) - 2.0 * of_one).abs() < 1e-9);
+        assert!((delay(1, 2.0) - of_one).abs() < 1e-9);
         assert!(delay(1, 4.0).abs() < 1e-9, "too far away");
         assert!(delay(0, 0.0).abs() < 1e-9, "another server");
     }

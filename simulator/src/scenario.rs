@@ -182,6 +182,11 @@ pub struct HealthCheck {
     pub interval: f64,
     /// A slower check fails.
     pub timeout: f64,
+    /// Work of a check, in seconds of a core of speed 1. Without any it is answered beside the
+    /// requests, and tells of pauses alone.
+    pub work: f64,
+    /// Mean of an exponential time that a check takes whatever its server does.
+    pub noise: f64,
     /// Passes in a row that make healthy.
     pub healthy_threshold: u32,
     /// Failures in a row that make unhealthy.
@@ -215,6 +220,9 @@ pub struct Retry {
 pub struct Information {
     /// Whether responses carry the load.
     pub piggyback: bool,
+    /// Whether the utilisation told is that of the moment, the queue included, above 1 where one
+    /// waits. Otherwise it is the mean share of busy cores over half a second.
+    pub momentary_utilization: bool,
     /// Reports over the registry; `None` for none.
     pub registry: Option<Registry>,
 }

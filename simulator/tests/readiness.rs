@@ -21,6 +21,8 @@ const MODEL: &str = concat!(
 const CHECKS: HealthCheck = HealthCheck {
     interval: 1.0,
     timeout: 0.5,
+    work: 0.001,
+    noise: 0.0,
     healthy_threshold: 2,
     unhealthy_threshold: 2,
 };

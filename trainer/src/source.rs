@@ -78,6 +78,7 @@ mod tests {
             },
             information: Information {
                 piggyback: true,
+                momentary_utilization: false,
                 registry: None,
             },
         }

@@ -41,7 +41,8 @@ impl Task {
         }
     }
 
-    /// For logs.
+    /// For messages of tests.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }

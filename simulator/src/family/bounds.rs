@@ -164,6 +164,9 @@ fn balancing(check: &mut Check, knobs: &Knobs) {
     check.real("health_checks.interval_seconds", interval, 0.1..=600.0);
     let timeout = checks.timeout_seconds;
     check.real("health_checks.timeout_seconds", timeout, 0.001..=600.0);
+    check.real("health_checks.work_seconds", checks.work_seconds, 0.0..=1.0);
+    let noise = checks.noise_seconds;
+    check.real("health_checks.noise_seconds", noise, 0.0..=1.0);
     let healthy = checks.healthy_threshold as usize;
     check.count("health_checks.healthy_threshold", healthy, 1..=100);
     let unhealthy = checks.unhealthy_threshold as usize;

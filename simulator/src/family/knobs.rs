@@ -245,6 +245,10 @@ section!(HealthChecks {
     enabled: bool = true,
     interval_seconds: f64 = 2.0,
     timeout_seconds: f64 = 1.0,
+    /// Of a core of speed 1; with none, a check does not see that a server is slow.
+    work_seconds: f64 = 0.001,
+    /// Mean of an exponential time that has nothing to do with the server.
+    noise_seconds: f64 = 0.0,
     healthy_threshold: u32 = 2,
     unhealthy_threshold: u32 = 2,
 });
@@ -264,6 +268,9 @@ section!(Retries {
 
 section!(Information {
     piggyback: bool = true,
+    /// Requests there per core when the report is made, rather than the mean share of busy cores
+    /// over half a second.
+    momentary_utilization: bool = false,
     registry: Registry = Registry::default(),
 });
 

@@ -29,8 +29,6 @@ const LATENCY_ALPHA: f64 = 0.1;
 const ANTAGONIST_SLOWDOWN: f64 = 0.3;
 /// Time to fail a request fast.
 const FAST_FAILURE: Duration = Duration::from_millis(1);
-/// Work of a health check, in seconds of a core of speed 1.
-const CHECK_WORK: f64 = 0.001;
 /// A slower server counts as this slow for health checks and costs, which divide by it.
 const SPEED_MIN: f64 = 0.01;
 
@@ -292,12 +290,16 @@ impl Server {
     }
 
     /// Its load by now. `answering` counts a request that is being answered: it is there until
-    /// the answer is out.
-    pub(crate) fn report(&self, answering: usize) -> LoadReport {
+    /// the answer is out. `momentary` says which utilisation is told.
+    pub(crate) fn report(&self, answering: usize, momentary: bool) -> LoadReport {
         let throughput = self.throughput.per_second();
+        let utilization = match momentary {
+            true => self.in_flight() as f64 / self.settings.cores,
+            false => self.utilization,
+        };
         LoadReport {
             in_flight: Some((self.in_flight() + answering) as f32),
-            utilization: Some(self.utilization as f32),
+            utilization: Some(utilization as f32),
             latency: self.latency_seconds.map(clock::span),
             requests_per_second: throughput.map(|(requests, _)| requests as f32),
             errors_per_second: throughput.map(|(_, errors)| errors as f32),
@@ -313,8 +315,8 @@ impl Server {
         }
     }
 
-    /// How a health check ends that starts now.
-    pub(crate) fn check(&self, now: Timestamp) -> Checkup {
+    /// How a health check of so much work, in seconds of a core of speed 1, ends that starts now.
+    pub(crate) fn check(&self, now: Timestamp, work: f64) -> Checkup {
         let rtt = self.half_rtt * 2;
         if !self.is_up {
             return if self.swallows {
@@ -325,7 +327,7 @@ impl Server {
         }
         let share = (self.cores() / (self.active.len() + 1) as f64).min(1.0);
         let speed = (self.speed() * share).max(SPEED_MIN);
-        Checkup::Passed(rtt + self.pause_left(now) + clock::span(CHECK_WORK / speed))
+        Checkup::Passed(rtt + self.pause_left(now) + clock::span(work / speed))
     }
 
     fn arrived(&mut self, work: f64) {

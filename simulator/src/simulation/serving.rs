@@ -104,10 +104,12 @@ impl World<'_> {
     }
 
     fn answer_of(&self, index: usize, outcome: Outcome) -> Answer {
-        let tells = self.scenario.information.piggyback;
+        let information = self.scenario.information;
+        let momentary = information.momentary_utilization;
+        let report = || self.servers[index].report(1, momentary);
         Answer {
             outcome,
-            report: tells.then(|| self.servers[index].report(1)),
+            report: information.piggyback.then(report),
         }
     }
 

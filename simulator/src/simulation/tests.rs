@@ -51,6 +51,8 @@ fn everything_happens() -> Scenario {
         health_check: Some(HealthCheck {
             interval: 1.0,
             timeout: 0.5,
+            work: 0.001,
+            noise: 0.0005,
             healthy_threshold: 2,
             unhealthy_threshold: 2,
         }),
@@ -67,6 +69,7 @@ fn everything_happens() -> Scenario {
         },
         information: Information {
             piggyback: true,
+            momentary_utilization: false,
             registry: Some(Registry {
                 interval: 0.5,
                 lag: 1.2,

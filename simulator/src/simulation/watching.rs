@@ -4,7 +4,7 @@ use super::{
     chooser::Chooser,
     world::{EJECTION_TICK, World},
 };
-use crate::{agenda::Event, clock, server::Checkup};
+use crate::{agenda::Event, chance, clock, server::Checkup};
 use std::time::Duration;
 
 /// Least time between two refreshes: one that is always due would stop the clock.
@@ -17,8 +17,10 @@ impl World<'_> {
             return;
         };
         let timeout = clock::span(settings.timeout);
-        let (result, takes) = match self.servers[usize::from(server)].check(self.now) {
-            Checkup::Passed(time) if time <= timeout => (Some(time), time),
+        let noise = clock::span(chance::exponential(&mut self.chance.checks) * settings.noise);
+        let checkup = self.servers[usize::from(server)].check(self.now, settings.work);
+        let (result, takes) = match checkup {
+            Checkup::Passed(time) if time + noise <= timeout => (Some(time + noise), time + noise),
             Checkup::Refused(time) => (None, time.min(timeout)),
             Checkup::Passed(_) | Checkup::Silent => (None, timeout),
         };
@@ -37,13 +39,14 @@ impl World<'_> {
 
     /// A server reports to the registry.
     pub(super) fn report(&mut self, server: u16) {
-        let Some(registry) = self.scenario.information.registry else {
+        let information = self.scenario.information;
+        let Some(registry) = information.registry else {
             return;
         };
         let index = usize::from(server);
         self.servers[index].advance(self.now);
         if self.servers[index].is_up() {
-            let report = self.servers[index].report(0);
+            let report = self.servers[index].report(0, information.momentary_utilization);
             self.reports[index].push_back(report);
             let seen_at = self.now + clock::span(registry.lag);
             self.agenda.add(seen_at, Event::Reported { server });

@@ -73,6 +73,7 @@ pub(super) struct Chance {
     pub(super) phases: Xoshiro256PlusPlus,
     pub(super) judging: Xoshiro256PlusPlus,
     pub(super) observing: Xoshiro256PlusPlus,
+    pub(super) checks: Xoshiro256PlusPlus,
     /// Of each balancer.
     pub(super) draws: Vec<Xoshiro256PlusPlus>,
 }
@@ -170,6 +171,7 @@ impl Chance {
             phases: Purpose::Phases.stream(seed),
             judging: Purpose::Judging.stream(seed),
             observing: Purpose::Observing.stream(seed),
+            checks: Purpose::Checks.stream(seed),
             draws: balancers.map(|i| Purpose::Draws(i).stream(seed)).collect(),
         }
     }

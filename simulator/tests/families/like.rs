@@ -20,6 +20,7 @@ fn a_variant_draws_the_scenarios_of_its_base_but_for_what_it_changes() {
             expected.name = format!("{base}_without_reports");
             expected.information = Information {
                 piggyback: false,
+                momentary_utilization: false,
                 registry: None,
             };
 

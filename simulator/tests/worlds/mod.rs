@@ -46,6 +46,7 @@ pub(crate) fn plain(count: usize, utilization: f64, duration: f64) -> Scenario {
         },
         information: Information {
             piggyback: true,
+            momentary_utilization: false,
             registry: None,
         },
     }

@@ -30,6 +30,8 @@ pub(super) fn health_check(checks: &HealthChecks) -> Option<HealthCheck> {
     checks.enabled.then_some(HealthCheck {
         interval: checks.interval_seconds,
         timeout: checks.timeout_seconds,
+        work: checks.work_seconds,
+        noise: checks.noise_seconds,
         healthy_threshold: checks.healthy_threshold,
         unhealthy_threshold: checks.unhealthy_threshold,
     })
@@ -48,6 +50,7 @@ pub(super) fn information(information: &knobs::Information) -> Information {
     let registry = &information.registry;
     Information {
         piggyback: information.piggyback,
+        momentary_utilization: information.momentary_utilization,
         registry: registry.enabled.then_some(Registry {
             interval: registry.interval_seconds,
             lag: registry.lag_seconds,
