@@ -30,6 +30,8 @@ const ERROR_PENALTY: f32 = 1.0;
 /// endpoint nor sends it everything.
 const LEAST_OF_MEAN: f32 = 0.01;
 const MOST_OF_MEAN: f32 = 10.0;
+/// A utilisation next to nothing means no greater weight: sums over endpoints stay finite.
+const GREATEST_WEIGHT: f32 = 1e30;
 /// The greatest weight in the schedule.
 const FULL: u64 = 1 << 16;
 /// `FULL` by the golden ratio: endpoints of equal weight take their turns apart.
@@ -157,7 +159,7 @@ fn weight(endpoint: &EndpointStats, now: Timestamp) -> Option<f32> {
     }
     let error_rate = told.errors_per_second / told.requests_per_second;
     let weight = told.requests_per_second / (told.utilization + ERROR_PENALTY * error_rate);
-    (weight > 0.0 && weight.is_finite()).then_some(weight)
+    (weight > 0.0 && weight.is_finite()).then_some(weight.min(GREATEST_WEIGHT))
 }
 
 #[cfg(test)]
@@ -251,6 +253,15 @@ mod tests {
         bench.report(2, 50.0, 0.0, 0.25);
         bench.refresh();
         assert_near(&bench.shares(4000), &[0.25, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn a_utilisation_next_to_nothing_makes_no_infinite_sum() {
+        let mut bench = Bench::new(3);
+        bench.report(0, 3.0, 0.0, 1e-38);
+        bench.report(1, 3.0, 0.0, 1e-38);
+        bench.refresh();
+        assert_near(&bench.shares(3000), &[1.0 / 3.0; 3]);
     }
 
     #[test]
