@@ -161,7 +161,7 @@ impl Default for GatherSettings {
             own: 0.8,
             switch_seconds: 3.0,
             inflicted: 1.0,
-            coming_pauses: 10.0,
+            coming_pauses: 3.0,
         }
     }
 }
