@@ -7,6 +7,7 @@
 mod setting;
 
 mod config;
+mod mailbox;
 
 mod stage;
 

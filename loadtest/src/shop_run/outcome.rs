@@ -18,6 +18,8 @@ pub struct Outcome {
     pub killed: Vec<String>,
     /// Mean delay at the degraded cart instance, in ms.
     pub delay_ms: u64,
+    /// E-mails to customers that arrived. Quiet hours, 22 to 8 o'clock UTC, hold them back.
+    pub mails: u64,
     /// What shoppers met.
     pub journeys: Report,
     /// Whether the books agree.
@@ -32,6 +34,7 @@ impl fmt::Display for Outcome {
         if !self.killed.is_empty() {
             writeln!(f, "killed meanwhile: {}", self.killed.join(", "))?;
         }
+        writeln!(f, "{} e-mails to customers arrived", self.mails)?;
         writeln!(f, "\n{}", self.order_table().text())?;
         writeln!(f, "{}", self.check_table().text())?;
         writeln!(f, "{}", self.share_table().text())

@@ -43,6 +43,7 @@ pub async fn run(setting: &Setting, progress: Progress) -> Result<Outcome> {
         state: state(setting, &stage),
         killed,
         delay_ms: setting.delay_ms,
+        mails: stage.mails(),
         shares: shares(&before, &stage.metrics().await?, degraded, &report),
         journeys: report,
         trial,

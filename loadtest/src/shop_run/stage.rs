@@ -1,4 +1,4 @@
-//! Everything that a run starts: Redis, the services' instances, the proxy. All of it is gone when
+//! Everything that a run starts: Redis, a mailbox, the services' instances, the proxy. All of it is gone when
 //! the stage is dropped.
 
 use std::fs;
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::processes::ask::{self, Question};
 use crate::processes::{Child, mock_address, proxy_address};
 use crate::shop_run::config::{self, Endpoints, Layout};
+use crate::shop_run::mailbox::Mailbox;
 use crate::shop_run::setting::{DEGRADED, Programs, SERVICES, Setting, State};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -35,6 +36,7 @@ pub(crate) struct Stage {
     admin_address: SocketAddr,
     instances: Vec<Instance>,
     redis: Option<Child>,
+    mailbox: Mailbox,
     secrets: Secrets,
     _folder: TempDir,
 }
@@ -79,8 +81,11 @@ impl Stage {
         secrets.write(folder.path())?;
         let redis = start_redis(&setting.programs, folder.path()).await?;
         let (redis, redis_url) = redis.unzip();
+        let mailbox = Mailbox::open().await?;
         let proxy_address = free_address()?;
-        let common = common_options(setting, folder.path(), proxy_address, redis_url.as_deref());
+        let mut common =
+            common_options(setting, folder.path(), proxy_address, redis_url.as_deref());
+        common.extend(["--smtp".to_owned(), mailbox.url()]);
         let instances = start_instances(setting, folder.path(), &common).await?;
         let layout = Layout {
             folder: folder.path(),
@@ -95,6 +100,7 @@ impl Stage {
             admin_address,
             instances,
             redis,
+            mailbox,
             secrets,
             _folder: folder,
         };
@@ -110,6 +116,11 @@ impl Stage {
     /// Whether Redis runs.
     pub(crate) fn has_redis(&self) -> bool {
         self.redis.is_some()
+    }
+
+    /// Mails that customers got.
+    pub(crate) fn mails(&self) -> u64 {
+        self.mailbox.mails()
     }
 
     /// The proxy's figures.
