@@ -2,13 +2,16 @@
 //!
 //! A module uses only modules above its own line.
 
+mod backoff;
 mod clock;
 mod error;
 mod extract;
 mod ids;
 mod money;
 mod named;
+mod order_id;
 mod settings;
+mod signature;
 
 mod auth;
 mod redis_client;

@@ -1,12 +1,12 @@
 //! Ends reservations: released, expired or confirmed; one, or all of an order at once.
 
-use super::order_id::OrderId;
 use super::rules::Ending;
 use super::store::movements::{self, Movement};
 use super::store::reservations::{self, Reservation};
 use super::store::stock::{self, Item};
 use super::told;
 use crate::error::ApiError;
+use crate::order_id::OrderId;
 use crate::state::AppState;
 use crate::store::Tx;
 use crate::trace::Trace;

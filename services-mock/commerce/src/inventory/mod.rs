@@ -6,7 +6,6 @@
 
 mod ending;
 mod handlers;
-mod order_id;
 mod paging;
 mod requests;
 mod reserving;

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::order_id::OrderId;
 use super::rules::ProductStatus;
 use crate::error::{ApiError, Problems};
 use crate::money::Money;
+use crate::order_id::OrderId;
 
 /// No count in this service is larger, so that sums over all rows fit an `i64`.
 pub(super) const MOST: i64 = 1_000_000_000;

@@ -6,7 +6,6 @@
 //! and it is REFUNDED once all of its amount is back; until then it stays COMPLETED.
 
 mod rules;
-mod order_id;
 mod requests;
 mod store;
 mod wire;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::order_id::OrderId;
 use super::requests::Charge;
 use super::rules::Currency;
 use crate::error::ApiError;
 use crate::gateway::{Call, CallError};
 use crate::money::Money;
+use crate::order_id::OrderId;
 use crate::settings::Secret;
 use crate::state::AppState;
 use crate::trace::Trace;

@@ -1,7 +1,6 @@
 //! Takes a payment, once however often it is asked for.
 
 use super::order_check;
-use super::order_id::OrderId;
 use super::requests::Charge;
 use super::rules;
 use super::store::keys::{self, Key};
@@ -9,6 +8,7 @@ use super::store::payments::{self, NewPayment, Payment};
 use super::told;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::order_id::OrderId;
 use crate::settings::Secret;
 use crate::state::AppState;
 use crate::store::{Tx, next_id};

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::order_id::{self, OrderId};
 use super::requests::PageWish;
 use super::rules::{Currency, DeliveryStatus, PaymentMethod, PaymentStatus, Topic};
 use super::store::deliveries::{Delivery, STANDING};
@@ -14,6 +13,7 @@ use super::store::reconciliation::Sums;
 use super::store::subscriptions::Subscription;
 use crate::clock::iso_local;
 use crate::money::Money;
+use crate::order_id::OrderId;
 
 /// A payment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,7 +21,6 @@ use crate::money::Money;
 pub(super) struct PaymentBody {
     /// `PAY-<uuid>`
     payment_id: String,
-    #[schema(value_type = Option<order_id::Written>)]
     order_id: Option<OrderId>,
     order_number: Option<String>,
     user_id: i64,

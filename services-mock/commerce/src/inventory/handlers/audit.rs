@@ -4,7 +4,6 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::order_id::OrderId;
 use super::super::paging::Page;
 use super::super::rules::MovementKind;
 use super::super::store::movements::{self, Logged};
@@ -15,6 +14,7 @@ use crate::clock::iso_local;
 use crate::error::ApiError;
 use crate::extract::{Json, Path, Query};
 use crate::openapi::{GuardedErrors, PublicErrors};
+use crate::order_id::OrderId;
 use crate::state::AppState;
 
 /// Products that one reconciliation looks at. A larger catalogue would be checked in part, and is

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::ending;
-use super::super::order_id::OrderId;
 use super::super::requests::Reserve;
 use super::super::reserving::{self, Held};
 use super::super::rules::{Ending, ReservationStatus};
@@ -17,6 +16,7 @@ use crate::clock::iso_local;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Json, Path};
 use crate::openapi::GuardedErrors;
+use crate::order_id::OrderId;
 use crate::state::AppState;
 use crate::trace::Trace;
 

@@ -3,10 +3,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::super::order_id::OrderId;
 use super::super::paging::Span;
 use super::super::rules::MovementKind;
 use super::unreadable;
+use crate::order_id::OrderId;
 use crate::store::{Store, Tx, next_ids};
 
 /// A change of stock.

@@ -3,11 +3,11 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::super::order_id::OrderId;
 use super::super::requests::Reserve;
 use super::super::rules::ReservationStatus;
 use super::stock::Item;
 use super::unreadable;
+use crate::order_id::OrderId;
 use crate::store::{Store, Tx};
 
 /// Lines of an order that are looked at; the order service allows 50.

@@ -8,7 +8,6 @@
 pub(crate) mod senders;
 
 mod admission;
-mod retry;
 mod upkeep;
 
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::names::DeliveryStatus;
 use super::store::deliveries::{self, Claim, Record};
+use crate::backoff;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::tasks::Task;
@@ -29,6 +29,10 @@ const PERIOD: Duration = Duration::from_millis(500);
 const LANES: [&str; 4] = ["send-1", "send-2", "send-3", "send-4"];
 /// Deliveries of one round.
 const BATCH: i64 = 16;
+/// The wait after the first failed try; it doubles with each.
+const FIRST_WAIT_MS: i64 = 10_000;
+/// Before jitter, which adds up to half.
+const LONGEST_WAIT_MS: i64 = 600_000;
 /// One try.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
 /// One claim. Well above a try, so that nobody else begins one while it is open.
@@ -138,7 +142,9 @@ fn record_of(
         Outcome::Later(why) => {
             let (id, attempts) = (delivery.id, delivery.attempts);
             log::warn!("delivery put off: delivery={id} attempts={attempts} cause={why}");
-            let wait_ms = retry::wait_ms(attempts, |bound| state.ids.below(bound));
+            let wait_ms = backoff::wait_ms(FIRST_WAIT_MS, LONGEST_WAIT_MS, attempts, |bound| {
+                state.ids.below(bound)
+            });
             Record {
                 status: DeliveryStatus::Pending,
                 error: Some(why),

@@ -47,10 +47,8 @@ async fn a_webhook_is_signed_over_its_body_and_goes_to_the_nearest_address() {
         );
         assert_eq!(body["notificationId"], first);
         let signature = seen[0].headers["x-webhook-signature"].to_str().unwrap();
-        let expected = crate::notifications::delivery::senders::signature(
-            &Secret::new("hook secret"),
-            body.to_string().as_bytes(),
-        );
+        let expected =
+            crate::signature::of(&Secret::new("hook secret"), body.to_string().as_bytes());
         assert_eq!(signature, expected.unwrap());
         assert_eq!(status(&shop, first).await, "DELIVERED");
     })

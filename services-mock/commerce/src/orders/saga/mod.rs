@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::store::{self, Claim};
+use crate::backoff;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::tasks::Task;
@@ -54,14 +55,9 @@ impl Pace {
         settle_ms: 60_000,
     };
 
-    /// The wait after so many tries, with jitter drawn by `below`, so that orders that failed
-    /// together do not come again together.
+    /// The wait after so many tries, with jitter drawn by `below`.
     fn wait_ms(&self, attempts: i64, below: impl Fn(u64) -> u64) -> i64 {
-        let doublings = (attempts - 1).clamp(0, 20);
-        let wait = self.first_wait_ms.saturating_mul(1 << doublings);
-        let wait = wait.min(self.longest_wait_ms);
-        let half = u64::try_from(wait / 2).unwrap_or(0);
-        wait + i64::try_from(below(half + 1)).unwrap_or(0)
+        backoff::wait_ms(self.first_wait_ms, self.longest_wait_ms, attempts, below)
     }
 }
 

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 
-use super::super::order_id::OrderId;
 use super::super::paying::{self, Asked, Paid};
 use super::super::refunding::{self, missing};
 use super::super::requests::{PageWish, Pay, Refund, idempotency_key};
@@ -14,6 +13,7 @@ use crate::auth::{Bearer, Caller, Role};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Json, Path, Query};
 use crate::openapi::{CallerErrors, GuardedErrors};
+use crate::order_id::OrderId;
 use crate::state::AppState;
 use crate::trace::Trace;
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::error::{ApiError, Problems};
 use crate::money::Money;
-use crate::payments::order_id::{self, OrderId};
+use crate::order_id::OrderId;
 use crate::payments::rules::{Currency, PaymentMethod};
 
 const LONGEST_NAME: usize = 64;
@@ -20,7 +20,6 @@ const LONGEST_KEY: usize = 255;
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct Pay {
     /// What is paid; an order is paid at most once.
-    #[schema(value_type = Option<order_id::Written>)]
     order_id: Option<OrderId>,
     #[schema(max_length = 64)]
     order_number: Option<String>,

@@ -3,11 +3,11 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::super::order_id::OrderId;
 use super::super::requests::{Charge, PageWish};
 use super::super::rules::{AfterRefund, Currency, Decision, PaymentMethod, PaymentStatus};
 use crate::money::Money;
 use crate::named::known;
+use crate::order_id::OrderId;
 use crate::store::{Store, Tx};
 
 /// A payment.

@@ -376,7 +376,7 @@ async fn the_document_tells_every_status_of_paying() {
     for schema in [
         "Pay",
         "PaymentBody",
-        "Written",
+        "OrderId",
         "NewWebhook",
         "DeliveryBody",
     ] {

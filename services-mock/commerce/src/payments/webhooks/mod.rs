@@ -5,7 +5,6 @@
 //! same `X-Webhook-Id`. Deliveries of one webhook may overtake each other.
 
 mod sending;
-mod signature;
 
 use std::time::Duration;
 

@@ -8,7 +8,8 @@ use http::header::CONTENT_TYPE;
 use http_body_util::Full;
 use tokio::task::JoinSet;
 
-use super::{signature, standing};
+use super::standing;
+use crate::backoff;
 use crate::error::ApiError;
 use crate::gateway::{CallError, Reply};
 use crate::payments::rules::DeliveryStatus;
@@ -16,6 +17,7 @@ use crate::payments::store::attempts::{self, Conclusion};
 use crate::payments::store::deliveries::{Delivery, STANDING};
 use crate::payments::store::subscriptions;
 use crate::settings::Secret;
+use crate::signature;
 use crate::state::AppState;
 use crate::trace::Trace;
 
@@ -50,14 +52,9 @@ impl Pace {
         most_attempts: 8,
     };
 
-    /// The wait after so many attempts, with jitter drawn by `below`, so that deliveries that failed
-    /// together do not come again together.
+    /// The wait after so many attempts, with jitter drawn by `below`.
     fn wait_ms(&self, attempts: i64, below: impl Fn(u64) -> u64) -> i64 {
-        let doublings = (attempts - 1).clamp(0, 20);
-        let wait = self.first_wait_ms.saturating_mul(1 << doublings);
-        let wait = wait.min(self.longest_wait_ms);
-        let half = u64::try_from(wait / 2).unwrap_or(0);
-        wait + i64::try_from(below(half + 1)).unwrap_or(0)
+        backoff::wait_ms(self.first_wait_ms, self.longest_wait_ms, attempts, below)
     }
 }
 

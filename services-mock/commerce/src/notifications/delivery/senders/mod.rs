@@ -16,8 +16,6 @@ use crate::state::AppState;
 use email::Email;
 use recorded::Recorded;
 use webhook::Webhook;
-#[cfg(test)]
-pub(crate) use webhook::signature;
 
 /// What is sent, and where.
 #[derive(Clone, Debug)]

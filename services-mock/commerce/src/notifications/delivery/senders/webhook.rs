@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hmac::{Hmac, Mac};
 use http::Request;
 use http::header::CONTENT_TYPE;
 use http_body_util::Full;
 use serde_json::json;
-use sha2::Sha256;
 
 use super::{Message, Outcome, Sender, Sending};
 use crate::clock::iso_local;
 use crate::gateway::HttpClient;
 use crate::settings::Secret;
+use crate::signature;
 use crate::state::AppState;
 
 /// `sha256=<hex of the HMAC-SHA256 of the body>`.
@@ -74,21 +73,14 @@ fn request(message: &Message, secret: &Secret) -> Result<Request<Full<Bytes>>, S
     let body = body.to_string();
     Request::post(&message.recipient)
         .header(CONTENT_TYPE, "application/json")
-        .header(SIGNATURE, signature(secret, body.as_bytes())?)
+        .header(
+            SIGNATURE,
+            signature::of(secret, body.as_bytes()).map_err(|cause| cause.to_string())?,
+        )
         .header(ID, message.delivery_id)
         .header("X-Trace-Id", &message.trace_id)
         .body(Full::new(Bytes::from(body)))
         .map_err(|cause| cause.to_string())
-}
-
-/// What a receiver computes from the body to see that it came from the shop.
-pub(crate) fn signature(secret: &Secret, body: &[u8]) -> Result<String, String> {
-    let key = secret.reveal().as_bytes();
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|cause| cause.to_string())?;
-    mac.update(body);
-    let digits = mac.finalize().into_bytes().into_iter();
-    let digits: String = digits.map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("sha256={digits}"))
 }
 
 /// What the receiver's status means: 408, 429 and the 500s are for now.
@@ -104,13 +96,6 @@ fn judge(status: u16) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_signature_is_that_of_rfc_4231() {
-        let signed = signature(&Secret::new("Jefe"), b"what do ya want for nothing?").unwrap();
-        let known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(signed, format!("sha256={known}"));
-    }
 
     #[test]
     fn only_statuses_that_may_pass_are_tried_again() {

@@ -8,7 +8,7 @@ use crate::settings::Secret;
 
 /// `sha256=<hex>` over exactly the body. The time stamp beside it is not signed, so that receivers
 /// who know only the body can verify.
-pub(super) fn of(secret: &Secret, body: &[u8]) -> Result<String, ApiError> {
+pub(crate) fn of(secret: &Secret, body: &[u8]) -> Result<String, ApiError> {
     let mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());
     let mut mac = mac.map_err(|cause| ApiError::unavailable("webhook signature", cause))?;
     mac.update(body);

@@ -1,4 +1,4 @@
-//! The order that a reservation is for. The order service counts its orders, other clients name
+//! The order that a reservation or a payment is for. The order service counts its orders, other clients name
 //! theirs; 7 and "7" are the same order.
 
 use std::fmt;
@@ -11,15 +11,21 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Text, written as a number where it is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OrderId(String);
+pub(crate) struct OrderId(String);
 
 impl OrderId {
     /// Characters.
-    pub(super) const LONGEST: usize = 64;
+    pub(crate) const LONGEST: usize = 64;
 
     /// As the store keeps it.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// The number that the order service knows the order by. "007" is not the number 7.
+    pub(crate) fn number(&self) -> Option<i64> {
+        let number: i64 = self.0.parse().ok()?;
+        (number.to_string() == self.0).then_some(number)
     }
 }
 
@@ -37,10 +43,9 @@ impl fmt::Display for OrderId {
 
 impl Serialize for OrderId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.parse::<i64>() {
-            // "007" is not the number 7.
-            Ok(number) if number.to_string() == self.0 => serializer.serialize_i64(number),
-            _ => serializer.serialize_str(&self.0),
+        match self.number() {
+            Some(number) => serializer.serialize_i64(number),
+            None => serializer.serialize_str(&self.0),
         }
     }
 }
@@ -57,7 +62,7 @@ impl Visitor<'_> for OrderIdVisitor {
     type Value = OrderId;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number or a text")
+        f.write_str("a whole number or a text as orderId")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<OrderId, E> {
