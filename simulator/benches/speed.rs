@@ -99,6 +99,7 @@ fn scenario(requests: f64) -> Scenario {
         seed: 1,
         duration: requests / RATE,
         warm_up: 0.0,
+        counted: Vec::new(),
         balancers: vec![1.0 / BALANCERS as f64; BALANCERS],
         servers: vec![server; ENDPOINTS],
         classes: vec![Class {

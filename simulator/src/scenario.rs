@@ -15,6 +15,9 @@ pub struct Scenario {
     pub duration: f64,
     /// Requests that arrive before this are not counted.
     pub warm_up: f64,
+    /// After that only those are that arrive from one time until another, in order of time; all
+    /// where there is no such pair.
+    pub counted: Vec<(f64, f64)>,
     /// Share of the traffic of each balancer; they add up to 1. Each sees only its own.
     pub balancers: Vec<f64>,
     /// The servers behind them. Their number never changes; [`Change::Join`] and

@@ -16,11 +16,10 @@ const OPTIMAL_WITHIN: f32 = 1.1;
 /// An open request counts once it has waited for this part of the time-out.
 const OPEN_COUNTS_AFTER: f64 = 0.25;
 
-/// The sums so far. Takes in requests that arrived before the end of the warm-up, and ignores
-/// them.
+/// The sums so far. Takes in requests that do not count, and ignores them.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    warm_up: Timestamp,
+    counted: Vec<(Timestamp, Timestamp)>,
     counted_seconds: f64,
     timeout_seconds: f64,
     latencies: Vec<f32>,
@@ -37,9 +36,11 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(scenario: &Scenario) -> Self {
+        let counted = counted(scenario);
+        let points = |(from, to): &(f64, f64)| (clock::point(*from), clock::point(*to));
         Self {
-            warm_up: clock::point(scenario.warm_up),
-            counted_seconds: scenario.duration - scenario.warm_up,
+            counted_seconds: counted.iter().map(|(from, to)| to - from).sum(),
+            counted: counted.iter().map(points).collect(),
             timeout_seconds: scenario.timeout,
             latencies: Vec::new(),
             successes: 0,
@@ -56,7 +57,10 @@ impl Tally {
 
     /// Whether a request that arrived then counts.
     pub(crate) fn counts(&self, arrived_at: Timestamp) -> bool {
-        arrived_at >= self.warm_up
+        let begun = self
+            .counted
+            .partition_point(|(from, _)| *from <= arrived_at);
+        begun > 0 && arrived_at <= self.counted[begun - 1].1
     }
 
     /// A request that arrived then was sent to `server`.
@@ -120,6 +124,16 @@ impl Tally {
             sent: self.sent,
         }
     }
+}
+
+/// From when until when requests count.
+fn counted(scenario: &Scenario) -> Vec<(f64, f64)> {
+    if scenario.counted.is_empty() {
+        return vec![(scenario.warm_up, scenario.duration)];
+    }
+    let after_warm_up = |(from, to): &(f64, f64)| (from.max(scenario.warm_up), *to);
+    let spans = scenario.counted.iter().map(after_warm_up);
+    spans.filter(|(from, to)| from < to).collect()
 }
 
 /// Figures of a sample, which is put into another order; of an empty one as if it were one

@@ -20,6 +20,7 @@ pub(super) fn checked(knobs: Knobs) -> Result<Knobs, Vec<Problem>> {
     load(&mut check, &knobs);
     arrivals(&mut check, &knobs.arrivals);
     disturbances(&mut check, &knobs);
+    faults(&mut check, &knobs.faults);
     membership(&mut check, &knobs.membership);
     balancing(&mut check, &knobs);
     information(&mut check, &knobs.information);
@@ -125,6 +126,34 @@ fn disturbances(check: &mut Check, knobs: &Knobs) {
     check.real("crashes.black_hole_share", black_holes, SHARE);
     check.real("cold_start.seconds", knobs.cold_start.seconds, 0.0..=600.0);
     check.real("cold_start.speed", knobs.cold_start.speed, 0.01..=1.0);
+}
+
+fn faults(check: &mut Check, faults: &Faults) {
+    if let Some(seconds) = faults.seconds {
+        check.real("faults.seconds", seconds, 0.5..=3600.0);
+    }
+    check.real("faults.well_seconds", faults.well_seconds, 0.0..=3600.0);
+    if let Some(after) = faults.counted_after_seconds {
+        let least = faults.seconds.unwrap_or(DURATION_MAX_SECONDS);
+        check.real("faults.counted_after_seconds", after, 0.0..=0.9 * least);
+    }
+    for (kind, servers) in [
+        ("slow", faults.slow.servers),
+        ("failing", faults.failing.servers),
+        ("pausing", faults.pausing.servers),
+        ("degrading", faults.degrading.servers),
+    ] {
+        check.count(&format!("faults.{kind}.servers"), servers, 0..=512);
+    }
+    check.real("faults.slow.speed", faults.slow.speed, 0.01..=1.0);
+    let failing = faults.failing.error_share;
+    check.real("faults.failing.error_share", failing, SHARE);
+    let pause = faults.pausing.seconds;
+    check.real("faults.pausing.seconds", pause, 0.001..=60.0);
+    let every = faults.pausing.every_seconds;
+    check.real("faults.pausing.every_seconds", every, 0.1..=3600.0);
+    let degraded = faults.degrading.speed;
+    check.real("faults.degrading.speed", degraded, 0.01..=1.0);
 }
 
 fn membership(check: &mut Check, membership: &Membership) {
@@ -234,9 +263,19 @@ fn changes_per_second(knobs: &Knobs) -> f64 {
     CHANGES_OF_LOOK * looks
         + knobs.antagonists.share / knobs.antagonists.dwell_seconds
         + knobs.pauses.per_second
+        + changes_by_faults_per_second(knobs)
         + 2.0 * knobs.gray.per_second
         + 2.0 * knobs.fail_fast.per_second
         + CHANGES_OF_CRASH * knobs.crashes.per_second
+}
+
+fn changes_by_faults_per_second(knobs: &Knobs) -> f64 {
+    /// The steps of a degradation and the end of all faults.
+    const CHANGES_OF_PERIOD: f64 = 10.0;
+    let faults = &knobs.faults;
+    let pausing = faults.pausing.servers as f64 / knobs.servers.count as f64;
+    let periods = faults.seconds.map_or(0.0, |seconds| 1.0 / seconds);
+    pausing / faults.pausing.every_seconds + CHANGES_OF_PERIOD * periods
 }
 
 /// Collects problems.

@@ -32,6 +32,7 @@ section!(Knobs {
     pauses: Pauses = Pauses::default(),
     gray: Gray = Gray::default(),
     fail_fast: FailFast = FailFast::default(),
+    faults: Faults = Faults::default(),
     crashes: Crashes = Crashes::default(),
     cold_start: ColdStart = ColdStart::default(),
     membership: Membership = Membership::default(),
@@ -192,6 +193,46 @@ section!(FailFast {
     per_second: f64 = 0.0,
     seconds: f64 = 15.0,
     error_share: f64 = 1.0,
+});
+
+section!(Faults {
+    /// How long the drawn servers have their faults, until others are drawn; the whole run unless
+    /// given.
+    seconds: Option<f64> = None,
+    /// How long all are well before, between and after.
+    well_seconds: f64 = 0.0,
+    /// Only requests are counted that arrive while there are faults, from so long after their
+    /// beginning on; all unless given.
+    counted_after_seconds: Option<f64> = None,
+    slow: SlowServers = SlowServers::default(),
+    failing: FailingServers = FailingServers::default(),
+    pausing: PausingServers = PausingServers::default(),
+    degrading: DegradingServers = DegradingServers::default(),
+});
+
+section!(SlowServers {
+    /// Exactly so many, drawn by chance; as the next ones.
+    servers: usize = 0,
+    speed: f64 = 0.125,
+});
+
+section!(FailingServers {
+    servers: usize = 0,
+    error_share: f64 = 0.5,
+});
+
+section!(PausingServers {
+    servers: usize = 0,
+    /// Length of a pause.
+    seconds: f64 = 0.4,
+    /// From the start of a pause to that of the next, in the mean.
+    every_seconds: f64 = 1.4,
+});
+
+section!(DegradingServers {
+    servers: usize = 0,
+    /// Speed in the end.
+    speed: f64 = 0.2,
 });
 
 section!(Crashes {

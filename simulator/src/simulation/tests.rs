@@ -31,6 +31,7 @@ fn everything_happens() -> Scenario {
         seed: 3,
         duration: 60.0,
         warm_up: 0.0,
+        counted: Vec::new(),
         balancers: vec![0.7, 0.3],
         servers: vec![server; 4],
         classes: vec![Class { share: 1.0, demand }],

@@ -28,6 +28,7 @@ pub(crate) fn plain(count: usize, utilization: f64, duration: f64) -> Scenario {
         seed: 1,
         duration,
         warm_up: duration * 0.05,
+        counted: Vec::new(),
         balancers: vec![1.0],
         servers: vec![server(); count],
         classes: vec![Class {

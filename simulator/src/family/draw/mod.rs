@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod incidents;
+mod faults;
 mod servers;
 mod membership;
 mod classes;
@@ -23,6 +24,7 @@ pub(super) fn scenario(
         mut servers,
         capacity,
         mut changes,
+        counted,
     } = servers::draw(knobs, load.duration, &stream.at("servers"));
     let mean_work = knobs.load.utilization * capacity / load.rate;
     let rate_of_server = capacity / servers.len() as f64 / mean_work;
@@ -35,6 +37,7 @@ pub(super) fn scenario(
         seed: stream.at("run").bits(),
         duration: load.duration,
         warm_up: knobs.load.warm_up_share * load.duration,
+        counted,
         balancers: balancers::shares(&knobs.balancers, &stream.at("balancers")),
         servers,
         classes: classes::draw(&knobs.classes, classes, mean_work, &stream.at("classes")),

@@ -1,6 +1,9 @@
 //! Servers: cores, speeds, disciplines, distances, weights, and what happens to each.
 
-use super::incidents::{self, Breakage};
+use super::{
+    faults,
+    incidents::{self, Breakage},
+};
 use crate::{
     family::{
         knobs::{self, Knobs},
@@ -15,6 +18,8 @@ pub(super) struct Drawn {
     /// Work per second of all together, less what antagonists take.
     pub(super) capacity: f64,
     pub(super) changes: Vec<TimedChange>,
+    /// From when until when requests count; empty where all do.
+    pub(super) counted: Vec<(f64, f64)>,
 }
 
 /// Draws the servers, each from a branch of its own.
@@ -24,6 +29,7 @@ pub(super) fn draw(knobs: &Knobs, duration: f64, stream: &Stream) -> Drawn {
         servers: Vec::with_capacity(knobs.servers.count),
         capacity: 0.0,
         changes: Vec::new(),
+        counted: Vec::new(),
     };
     for index in 0..knobs.servers.count {
         let stream = stream.item(index);
@@ -41,6 +47,14 @@ pub(super) fn draw(knobs: &Knobs, duration: f64, stream: &Stream) -> Drawn {
         drawn.changes.extend(pauses);
         drawn.changes.extend(breakage.draw(index, &stream));
     }
+    let faults = faults::draw(
+        &knobs.faults,
+        knobs.servers.count,
+        duration,
+        &stream.at("faults"),
+    );
+    drawn.changes.extend(faults.changes);
+    drawn.counted = faults.counted;
     drawn
 }
 
