@@ -39,6 +39,7 @@ pub struct Search {
     pub best_score: Score,
     /// All validations.
     pub records: Vec<SearchRecord>,
+    start: Vec<f32>,
     current: Weights,
     average: Vec<f32>,
     adam: Adam,
@@ -74,6 +75,7 @@ impl Search {
             best: start.clone(),
             best_score: score,
             records: Vec::new(),
+            start: start.values[start.head()].to_vec(),
             current: start.clone(),
             average: start.values[start.head()].to_vec(),
             adam: Adam::new(start.head().len()),
@@ -91,17 +93,19 @@ impl Search {
             || self.generation == settings.generations
     }
 
-    /// The averaged weights.
-    pub fn averaged(&self) -> Weights {
-        with_head(&self.current, &self.average)
+    /// The weights to be validated: so far along the way from the start to the average.
+    pub fn candidate(&self, settings: &FinetuneSettings) -> Weights {
+        let along = |(start, average): (&f32, &f32)| start + settings.kept * (average - start);
+        let head: Vec<f32> = zip(&self.start, &self.average).map(along).collect();
+        with_head(&self.current, &head)
     }
 
-    /// Takes in the score of the averaged weights.
-    pub fn validated(&mut self, score: Score) {
+    /// Takes in the score of `candidate`.
+    pub fn validated(&mut self, candidate: Weights, score: Score) {
         let generation = self.generation;
         self.records.push(SearchRecord { generation, score });
         if score.objective < self.best_score.objective {
-            self.best = self.averaged();
+            self.best = candidate;
             self.best_score = score;
             self.stale = 0;
         } else {
@@ -337,18 +341,20 @@ mod tests {
         let start = Weights::heuristic(1, 4, 4).unwrap();
         let settings = FinetuneSettings {
             patience: 2,
+            kept: 0.5,
             ..FinetuneSettings::default()
         };
         let mut search = Search::new(&start, score(1.0));
-        search.average[0] = 9.0;
-        search.validated(score(0.5));
-        assert_eq!(search.best, search.averaged());
-        search.average[0] = 8.0;
-        search.validated(score(0.6));
-        assert!(!search.is_done(&settings));
-        search.validated(score(0.7));
-        assert!(search.is_done(&settings));
         let first = start.head().start;
-        assert!((search.best.values[first] - 9.0).abs() < 1e-6);
+        let moved = |average: f32| (start.values[first] + average) / 2.0;
+        for (average, objective, stale) in [(9.0, 0.5, 0), (8.0, 0.6, 1), (7.0, 0.7, 2)] {
+            search.average[0] = average;
+            let candidate = search.candidate(&settings);
+            assert!((candidate.values[first] - moved(average)).abs() < 1e-6);
+            search.validated(candidate, score(objective));
+            assert_eq!(search.stale, stale);
+        }
+        assert!(search.is_done(&settings));
+        assert!((search.best.values[first] - moved(9.0)).abs() < 1e-6);
     }
 }

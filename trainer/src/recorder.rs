@@ -18,8 +18,8 @@ pub const COST_RANGE: [f32; 2] = [0.01, 100.0];
 pub struct CostWeights {
     /// Weight of the delay inflicted on other requests.
     pub inflicted: f32,
-    /// Weight of the mean delay by pauses to come. Above 1 because a pause is paid in the tail,
-    /// which a logarithm of the mean makes little of.
+    /// Power of `1 + mean delay by pauses to come / mean of the class` that the cost is multiplied
+    /// with.
     pub coming_pauses: f32,
 }
 
@@ -87,17 +87,18 @@ impl Observer for Recorder {
     fn ended(&mut self, _token: usize, _outcome: Outcome, _latency_seconds: f32) {}
 }
 
-/// The logarithm of a true cost in means of the class.
+/// The logarithm of a true cost in means of the class, and what pauses to come add to it. They
+/// multiply the cost rather than add to it: where all servers pause, a sum would blur what else
+/// tells them apart.
 fn label(cost: &TrueCost, weights: CostWeights, class_mean_seconds: f32) -> f32 {
-    let seconds = cost.own_seconds
-        + weights.inflicted * cost.inflicted_seconds
-        + weights.coming_pauses * cost.coming_pauses_seconds;
-    let [least, greatest] = COST_RANGE;
+    let mean_seconds = class_mean_seconds.max(1e-5);
+    let seconds = cost.own_seconds + weights.inflicted * cost.inflicted_seconds;
+    let pauses = (cost.coming_pauses_seconds / mean_seconds).max(0.0).ln_1p();
+    let [least, greatest] = COST_RANGE.map(f32::ln);
     // In this order NaN becomes the least.
-    (seconds / class_mean_seconds.max(1e-5))
+    ((seconds / mean_seconds).ln() + weights.coming_pauses * pauses)
         .max(least)
         .min(greatest)
-        .ln()
 }
 
 #[cfg(test)]
@@ -173,7 +174,7 @@ mod tests {
         });
         let data = recorder.into_data();
         let targets = data.decision(0).targets;
-        for (found, expected) in targets.iter().zip([1.0f32, 2.0, 3.0, 100.0]) {
+        for (found, expected) in targets.iter().zip([1.0f32, 2.0, 1.5f32.powi(4), 100.0]) {
             assert!((found - expected.ln()).abs() < 1e-5, "{targets:?}");
         }
         let weights: f32 = data.decision(0).weights.iter().sum();

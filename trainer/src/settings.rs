@@ -67,7 +67,8 @@ pub struct GatherSettings {
     pub switch_seconds: f64,
     /// Weight of the delay inflicted on other requests beside the own time to completion.
     pub inflicted: f32,
-    /// Weight of the mean delay by pauses to come.
+    /// Power of `1 + mean delay by pauses to come / mean of the class` that a cost is multiplied
+    /// with.
     pub coming_pauses: f32,
 }
 
@@ -119,6 +120,9 @@ pub struct FinetuneSettings {
     pub sigma: f32,
     /// Adam's step.
     pub learning_rate: f32,
+    /// How far along the way from the start to the averaged weights those lie that are validated,
+    /// above 0 and at most 1.
+    pub kept: f32,
     /// Generations between validations.
     pub validate_every: usize,
     /// Validations without a better result that end the search.
@@ -153,7 +157,7 @@ impl Default for GatherSettings {
     fn default() -> Self {
         Self {
             rounds: 8,
-            scenarios: 200,
+            scenarios: 300,
             thinning: 1.0,
             sampled: 0.13,
             // The study's 3 %, and the 30 % of its sampled decisions that it drew evenly.
@@ -161,7 +165,7 @@ impl Default for GatherSettings {
             own: 0.8,
             switch_seconds: 3.0,
             inflicted: 1.0,
-            coming_pauses: 3.0,
+            coming_pauses: 1.5,
         }
     }
 }
@@ -192,12 +196,13 @@ impl Default for ValidateSettings {
 impl Default for FinetuneSettings {
     fn default() -> Self {
         Self {
-            generations: 96,
+            generations: 56,
             pairs: 12,
-            scenarios: 16,
-            thinning: 0.3,
+            scenarios: 12,
+            thinning: 1.0,
             sigma: 0.04,
             learning_rate: 4e-3,
+            kept: 0.5,
             validate_every: 8,
             patience: 5,
         }
@@ -298,6 +303,7 @@ impl FinetuneSettings {
         share("finetune.thinning", self.thinning)?;
         positive("finetune.sigma", f64::from(self.sigma))?;
         positive("finetune.learning_rate", f64::from(self.learning_rate))?;
+        share("finetune.kept", f64::from(self.kept))?;
         within("finetune.validate_every", self.validate_every, 1, MAX_COUNT)?;
         within("finetune.patience", self.patience, 1, MAX_COUNT)
     }

@@ -54,6 +54,7 @@ mod tests {
             seed: 1,
             duration: 10.0,
             warm_up: 1.0,
+            counted: Vec::new(),
             balancers: vec![1.0],
             servers: Vec::<Server>::new(),
             classes: vec![Class {

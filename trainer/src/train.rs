@@ -296,8 +296,9 @@ impl Run<'_> {
             })?;
             if search.wants_validation(settings) {
                 let name = format!("generation {}", search.generation);
-                let score = self.validate(&name, &search.averaged())?;
-                search.validated(score);
+                let candidate = search.candidate(settings);
+                let score = self.validate(&name, &candidate)?;
+                search.validated(candidate, score);
                 self.work.store(FILE, &search)?;
             }
         }
