@@ -78,7 +78,7 @@ fn a_run_prints_one_object_of_figures_that_fit_each_other() {
         );
     }
     assert!(summary["p50_ms"].as_f64() <= summary["p99_ms"].as_f64());
-    assert!(progress.contains("model version 2 serves"), "{progress}");
+    assert!(progress.contains("model version 3 serves"), "{progress}");
     assert_phases(&summary, requests);
 }
 

@@ -1,6 +1,7 @@
 //! What happens when: the scenes of the demo, and what each of them measured.
 
 use super::{
+    models,
     scrape::Scrape,
     stage::{self, Stage},
     summary::Phase,
@@ -171,7 +172,10 @@ impl<'a> Director<'a> {
                 let result = self.stage.reload_model().await;
                 self.reload_problem = result.err().map(|problem| format!("{problem:#}"));
                 self.tell(match &self.reload_problem {
-                    None => "model version 2 serves, reloaded by SIGHUP".to_owned(),
+                    None => format!(
+                        "model version {} serves, reloaded by SIGHUP",
+                        models::SECOND.number
+                    ),
                     Some(problem) => format!("model reload failed: {problem}"),
                 })
             }

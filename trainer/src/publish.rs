@@ -168,7 +168,8 @@ fn card(
          h = relu(W1 x + Wg g + b1), z = relu(W2 h + Wp mean(h) + b2), cost = w3 z + wl x + b, \
          {} and {} values wide, {} weights. The cost is the logarithm of what sending the \
          request there costs in means of its class: time to completion plus {} times the delay \
-         inflicted on others plus {} times the mean delay by pauses of the next seconds. Feature schema `{}`.\n\n\
+         inflicted on others, times (1 + the mean delay by pauses of the next seconds, in such \
+         means) to the power of {}. Feature schema `{}`.\n\n\
          ## How it was made\n\n\
          | | |\n|---|---|\n\
          | Command | `{}` |\n| Commit | {} |\n| Seed | {} |\n| Scenarios | `{}` |\n\
