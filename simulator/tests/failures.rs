@@ -3,7 +3,7 @@
 mod worlds;
 
 use lb_policy::policies::PolicyConfig;
-use lb_simulator::scenario::{Change, Demand, Retry};
+use lb_simulator::scenario::{Change, Demand, Retry, Scenario};
 use worlds::{at, first_in_first_out, plain, rate, run_with};
 
 const RANDOM: PolicyConfig = PolicyConfig::Random;
@@ -143,4 +143,35 @@ fn retries_stay_within_their_budget() {
     let retries = (result.decisions - result.requests) as f64 / result.requests as f64;
     assert!((0.15..0.21).contains(&retries), "{retries}");
     assert_eq!(result.errors, result.requests);
+}
+
+#[test]
+fn only_requests_that_arrive_when_it_counts_are_counted() {
+    // 120 requests a second, for 10 s; the server fails all of them in the fourth second.
+    let mut scenario = plain(2, 0.6, 10.0);
+    scenario.changes = (0..2)
+        .flat_map(|server| {
+            let failing = |share| Change::FailFast(share);
+            [at(3.0, server, failing(1.0)), at(4.0, server, failing(0.0))]
+        })
+        .collect();
+    scenario.changes.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let of = |counted: &[(f64, f64)]| {
+        let scenario = Scenario {
+            counted: counted.to_vec(),
+            ..scenario.clone()
+        };
+        run_with(&scenario, PolicyConfig::LEAST_REQUEST)
+    };
+
+    let all = of(&[]);
+    let failing = of(&[(3.0, 4.0)]);
+    let well = of(&[(0.0, 3.0), (4.5, 10.0)]);
+
+    assert!((90..150).contains(&failing.requests), "{failing:?}");
+    assert!(failing.errors * 10 >= failing.requests * 9, "{failing:?}");
+    assert!((all.errors).abs_diff(failing.errors) <= 3, "{all:?}");
+    assert_eq!(well.errors, 0);
+    assert!(well.goodput > 100.0, "per counted second: {}", well.goodput);
+    assert!(well.requests < all.requests - failing.requests);
 }

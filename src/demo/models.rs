@@ -80,9 +80,10 @@ mod tests {
             loaded.model.version()
         };
         FIRST.publish(folder.path()).unwrap();
-        SECOND.write(&folder.path().join(".2-unfinished")).unwrap();
-        assert_eq!(served(), 1);
+        let unfinished = format!(".{}-unfinished", SECOND.number);
+        SECOND.write(&folder.path().join(unfinished)).unwrap();
+        assert_eq!(served(), FIRST.number);
         SECOND.publish(folder.path()).unwrap();
-        assert_eq!(served(), 2);
+        assert_eq!(served(), SECOND.number);
     }
 }
