@@ -61,7 +61,7 @@ fn a_run_prints_one_object_of_figures_that_fit_each_other() {
 
     assert_eq!(count(&summary, "dropped_by_proxy"), 0, "{summary}");
     assert_eq!(count(&summary, "reloads_ok"), 1, "{summary}");
-    assert_eq!(count(&summary, "model_version"), 2, "{summary}");
+    assert_eq!(count(&summary, "model_version"), 3, "{summary}");
     let requests = count(&summary, "requests");
     assert!(count(&summary, "failed_requests") < requests, "{summary}");
     assert!(count(&summary, "decisions") >= requests - count(&summary, "failed_requests"));

@@ -134,8 +134,11 @@ fn faults(check: &mut Check, faults: &Faults) {
     }
     check.real("faults.well_seconds", faults.well_seconds, 0.0..=3600.0);
     if let Some(after) = faults.counted_after_seconds {
-        let least = faults.seconds.unwrap_or(DURATION_MAX_SECONDS);
-        check.real("faults.counted_after_seconds", after, 0.0..=0.9 * least);
+        check.real("faults.counted_after_seconds", after, 0.0..=3240.0);
+        if faults.seconds.is_some_and(|seconds| after > 0.9 * seconds) {
+            let reason = format!("{after} leaves less than a tenth of faults.seconds to count");
+            check.refuse("faults.counted_after_seconds", &reason);
+        }
     }
     for (kind, servers) in [
         ("slow", faults.slow.servers),

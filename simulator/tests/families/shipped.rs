@@ -130,6 +130,10 @@ fn a_fixed_utilization_is_offered_whatever_the_shape() {
 #[test]
 fn most_servers_work_at_any_time() {
     for_each_scenario(|scenario| {
+        if scenario.name == "training" {
+            // Its `faults` are by number, and may take all servers of a small cluster.
+            return;
+        }
         let most = (scenario.servers.len() as f64 * 0.4).max(1.0);
         let mut broken = vec![[false; 3]; scenario.servers.len()];
         for change in &scenario.changes {
