@@ -64,7 +64,7 @@ impl RunResult {
     /// The objective for search over weights, penalised: `0.3 ln mean + 0.3 ln norm + 0.4 ln p99`.
     /// The norm is smooth in the weights; without the quantile a search gives up the tail for the
     /// mean where a server pauses and is fast in between.
-    pub fn smooth_objective(&self) -> f64 {
+    pub fn search_objective(&self) -> f64 {
         let Latency {
             mean, p99, norm, ..
         } = self.penalized;

@@ -41,7 +41,7 @@ struct TrainArguments {
     #[arg(long)]
     settings: Option<PathBuf>,
     /// Where the version goes, NAME/NUMBER at the end.
-    #[arg(long, default_value = "models/default/4")]
+    #[arg(long)]
     out: PathBuf,
     /// Where checkpoints are kept; the same folder and settings go on after an interruption.
     #[arg(long, default_value = "target/training")]

@@ -197,7 +197,7 @@ fn simulate(
             let choosers = everywhere(scenario, || learned(model, settings));
             let result = run(scenario, choosers, None);
             progress.inc(1);
-            result.smooth_objective()
+            result.search_objective()
         })
         .collect();
     objectives

@@ -1,5 +1,5 @@
-//! The order that a reservation or a payment is for. The order service counts its orders, other clients name
-//! theirs; 7 and "7" are the same order.
+//! The order that a reservation or a payment is for. The order service counts its orders, other
+//! clients name theirs; 7 and "7" are the same order.
 
 use std::fmt;
 

@@ -247,6 +247,13 @@ fn together(check: &mut Check, knobs: &Knobs) {
         let reason = format!("makes {requests} requests, more than {REQUESTS_MAX}");
         check.refuse("load.requests_per_second", &reason);
     }
+    let faults = &knobs.faults;
+    if let Some(after) = faults.counted_after_seconds
+        && faults.well_seconds + after >= duration
+    {
+        let reason = format!("{after} leaves nothing to count of a run of {duration} seconds");
+        check.refuse("faults.counted_after_seconds", &reason);
+    }
     let changes = changes_per_second(knobs) * duration * knobs.servers.count as f64;
     if changes > CHANGES_MAX {
         let reason = format!(

@@ -90,6 +90,11 @@ fn values_that_contradict_each_other_are_refused() {
     assert_contains(&refusal(both), &["membership", "both deploy"]);
     let endless = "pauses: {per_second: 10}\nload: {duration_seconds: 7200}\nservers: {count: 500}";
     assert_contains(&refusal(endless), &["load.duration_seconds", "changes"]);
+    let uncounted = "faults: {counted_after_seconds: 130}\nload: {duration_seconds: 120}";
+    let key = "faults.counted_after_seconds";
+    assert_contains(&refusal(uncounted), &[key, "nothing to count"]);
+    let uncounted = "faults: {seconds: 4, counted_after_seconds: 3.9}";
+    assert_contains(&refusal(uncounted), &[key, "less than a tenth"]);
     let endless = "load: {requests_per_second: 1e6, duration_seconds: 7200}";
     assert_contains(&refusal(endless), &["load.requests_per_second", "requests"]);
 }

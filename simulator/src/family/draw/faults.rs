@@ -79,7 +79,10 @@ fn end(changes: &[TimedChange], at: f64) -> Vec<TimedChange> {
         Change::FailFast(_) => Some(change(at, begun.server, Change::FailFast(0.0))),
         _ => None,
     };
-    changes.iter().filter_map(well).collect()
+    let mut ended: Vec<TimedChange> = changes.iter().filter_map(well).collect();
+    // All changes of a server stand together, and one end is enough for all steps of a degradation.
+    ended.dedup_by_key(|change| change.server);
+    ended
 }
 
 fn shuffled(count: usize, stream: &Stream) -> Vec<usize> {
@@ -212,6 +215,14 @@ mod tests {
                 _ => {}
             }
         }
+        let ends = changes
+            .iter()
+            .filter(|change| change.at.to_bits() == 6f64.to_bits());
+        assert_eq!(
+            ends.count(),
+            3,
+            "of the slow, the failing and the degrading one"
+        );
         assert!(slow.iter().all(|speed| *speed >= 1.0), "{slow:?}");
         assert!(failing.iter().all(|share| *share <= 0.0), "{failing:?}");
     }
