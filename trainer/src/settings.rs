@@ -164,8 +164,8 @@ impl Default for GatherSettings {
             exploration: 0.06,
             own: 0.8,
             switch_seconds: 3.0,
-            inflicted: 1.0,
-            coming_pauses: 1.5,
+            inflicted: 2.5,
+            coming_pauses: 2.25,
         }
     }
 }
