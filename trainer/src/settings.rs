@@ -196,7 +196,8 @@ impl Default for ValidateSettings {
 impl Default for FinetuneSettings {
     fn default() -> Self {
         Self {
-            generations: 56,
+            // The search pays for a lower mean with the tail under faults: ADR 21.
+            generations: 0,
             pairs: 12,
             scenarios: 12,
             thinning: 1.0,
