@@ -61,7 +61,7 @@ fn a_run_prints_one_object_of_figures_that_fit_each_other() {
 
     assert_eq!(count(&summary, "dropped_by_proxy"), 0, "{summary}");
     assert_eq!(count(&summary, "reloads_ok"), 1, "{summary}");
-    assert_eq!(count(&summary, "model_version"), 4, "{summary}");
+    assert_eq!(count(&summary, "model_version"), 5, "{summary}");
     let requests = count(&summary, "requests");
     assert!(count(&summary, "failed_requests") < requests, "{summary}");
     assert!(count(&summary, "decisions") >= requests - count(&summary, "failed_requests"));
@@ -78,7 +78,7 @@ fn a_run_prints_one_object_of_figures_that_fit_each_other() {
         );
     }
     assert!(summary["p50_ms"].as_f64() <= summary["p99_ms"].as_f64());
-    assert!(progress.contains("model version 4 serves"), "{progress}");
+    assert!(progress.contains("model version 5 serves"), "{progress}");
     assert_phases(&summary, requests);
 }
 
