@@ -226,7 +226,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Cuts the run down to a trial of a minute or so, whose model is worth little.
+    /// Cuts the run down to a trial of some seconds, whose model is worth little.
     #[must_use]
     pub fn quick(mut self) -> Self {
         self.gather.rounds = self.gather.rounds.min(2);
