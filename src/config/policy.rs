@@ -108,7 +108,7 @@ pub struct OnnxPolicy {
     /// Above this share of errors the cluster counts as saturated and the fewest requests in
     /// flight decide; 1 switches that off. Default 0.07.
     pub saturation_errors: f64,
-    /// Most that one endpoint gets, as a multiple of its fair share, from 1. Default 3.
+    /// Most that one endpoint gets, as a multiple of its fair share, from 1. Default 4.
     pub share_cap: f64,
     /// Longest time to score 32 candidates; a slower model is refused at load. Default 50 µs.
     #[serde(serialize_with = "units::serialize")]
@@ -126,7 +126,7 @@ impl OnnxPolicy {
             exploration: 0.01,
             exploration_range: 3.0,
             saturation_errors: 0.07,
-            share_cap: 3.0,
+            share_cap: 4.0,
             score_budget: Duration::from_micros(50),
         }
     }

@@ -8,6 +8,9 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 const FULL_SCAN: usize = 32;
 /// Of more candidates this many are drawn: of 64 it costs some 2 % of the mean latency.
 const SAMPLE: usize = 16;
+/// Where a cheap cost tells which of those drawn are worth a closer look, this many are drawn and
+/// as many as in a sample kept.
+const WIDE_SAMPLE: usize = 48;
 
 /// Buffers and chance of one thread, reused from decision to decision.
 #[derive(Debug)]
@@ -19,7 +22,11 @@ pub struct Scratch {
     pub(super) sorted: Vec<f32>,
     pub(super) features: FeatureMatrix,
     pub(super) workspace: Workspace,
+    ranked: Vec<Ranked>,
 }
+
+/// An index and its cost.
+type Ranked = (f32, u32);
 
 /// Draws candidates without replacement.
 #[derive(Debug, Default)]
@@ -41,11 +48,28 @@ impl Scratch {
             sorted: Vec::new(),
             features: FeatureMatrix::default(),
             workspace: Workspace::default(),
+            ranked: Vec::new(),
         }
     }
 }
 
 impl Scratch {
+    /// Draws all indices below `total` if they are few, else those of the lowest costs in a wide
+    /// sample; `cost` is asked only then.
+    pub(super) fn draw_all_or_lowest(&mut self, total: usize, cost: impl Fn(usize) -> f32) {
+        if total <= FULL_SCAN {
+            self.sampler.draw(total, total, &mut self.rng);
+            return;
+        }
+        let drawn = self.sampler.draw(total, WIDE_SAMPLE, &mut self.rng);
+        self.ranked.clear();
+        let costs = drawn.iter().map(|index| (cost(*index as usize), *index));
+        self.ranked.extend(costs);
+        let by_cost = |a: &Ranked, b: &Ranked| a.0.total_cmp(&b.0);
+        self.ranked.select_nth_unstable_by(SAMPLE - 1, by_cost);
+        self.sampler.keep(&self.ranked, SAMPLE);
+    }
+
     /// A number drawn uniformly from [0, 1).
     pub fn uniform(&mut self) -> f32 {
         self.rng.random()
@@ -78,6 +102,14 @@ impl Sampler {
         }
         self.drawn = count.min(total);
         self.drawn()
+    }
+
+    /// Puts the drawn indices into the given order and keeps the first `count`.
+    fn keep(&mut self, ranked: &[Ranked], count: usize) {
+        for (place, (_, index)) in self.order.iter_mut().zip(ranked) {
+            *place = *index;
+        }
+        self.drawn = count.min(ranked.len());
     }
 
     /// What was drawn last.
@@ -123,6 +155,32 @@ mod tests {
             assert_eq!(drawn.len(), if total <= 32 { total } else { 16 });
             assert!(drawn.iter().all(|index| (*index as usize) < total));
         }
+    }
+
+    #[test]
+    fn of_many_the_lowest_of_a_wide_sample_are_drawn() {
+        let mut scratch = Scratch::from_seed(4);
+        let cost = |index: usize| (index / 10) as f32;
+        for total in [0, 1, 32] {
+            scratch.draw_all_or_lowest(total, |_| unreachable!("no cost is needed"));
+            assert_eq!(scratch.sampler.drawn().len(), total);
+        }
+        // All 40 are drawn, 48 being more.
+        scratch.draw_all_or_lowest(40, cost);
+        assert_eq!(scratch.sampler.drawn().len(), 16);
+        assert!(scratch.sampler.drawn().iter().all(|index| *index < 20));
+        // Of 500 the lowest are most likely in a wide sample, and none is there twice.
+        let mut low = 0;
+        for _ in 0..1000 {
+            scratch.draw_all_or_lowest(500, cost);
+            let drawn = scratch.sampler.drawn();
+            assert_eq!(drawn.iter().collect::<HashSet<_>>().len(), 16);
+            low += drawn.iter().filter(|index| **index < 10).count();
+        }
+        // Each of the ten is in 48 of 500 samples, and always kept there.
+        assert!((850..1070).contains(&low), "{low}");
+        let order: HashSet<_> = scratch.sampler.order.iter().collect();
+        assert_eq!(order.len(), 500);
     }
 
     #[test]

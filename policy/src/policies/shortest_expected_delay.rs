@@ -21,12 +21,16 @@ pub(super) struct ShortestExpectedDelay;
 impl Policy for ShortestExpectedDelay {
     fn pick(&self, decision: &mut Decision<'_>) -> Option<Pick> {
         let (mean_seconds, now) = (decision.cluster.mean_latency_seconds(), decision.now);
-        Choices::All.lowest(decision, |endpoint| delay(endpoint, mean_seconds, now))
+        Choices::All.lowest(decision, |endpoint| {
+            expected_delay(endpoint, mean_seconds, now)
+        })
     }
 }
 
-/// Expected delay relative to the mean of the request's class, above 0 and finite.
-fn delay(endpoint: &EndpointStats, mean_seconds: f32, now: Timestamp) -> f32 {
+/// Expected delay relative to the mean of the request's class, above 0 and finite, in a cluster
+/// of mean latency `mean_seconds`.
+#[inline]
+pub(super) fn expected_delay(endpoint: &EndpointStats, mean_seconds: f32, now: Timestamp) -> f32 {
     let age_seconds = endpoint.since_response_seconds(now);
     let service = faded(endpoint.response_times().service_relative, age_seconds, 1.0);
     let queue = endpoint.fused_in_flight(now) + 1.0;

@@ -7,7 +7,7 @@ mod saturation;
 
 use super::{
     Candidates, Choices, Decision, FallbackReason, LoadSource, Pick, PickKind, Policy,
-    least_request::LeastRequest, scratch::Scratch,
+    least_request::LeastRequest, scratch::Scratch, shortest_expected_delay::expected_delay,
 };
 use crate::{
     features::Moment,
@@ -77,7 +77,7 @@ impl Default for OnnxSettings {
     fn default() -> Self {
         Self {
             scoring: Scoring::PerRequest,
-            share_cap: 3.0,
+            share_cap: 4.0,
             exploration: 0.01,
             exploration_range: 3.0,
             saturation_errors: 0.07,
@@ -110,13 +110,15 @@ impl Onnx {
         }
     }
 
-    /// Draws candidates and puts their costs into the scratch.
+    /// Draws candidates and puts their costs into the scratch. Of many, those of the shortest
+    /// expected delay are drawn: the model then tells good ones apart instead of finding them.
     fn score_now(&self, decision: &mut Decision<'_>) -> Result<(), FallbackReason> {
         let endpoints = decision.candidates.endpoints();
         let scratch = &mut *decision.scratch;
-        scratch
-            .sampler
-            .all_or_sample(endpoints.len(), &mut scratch.rng);
+        let mean_seconds = decision.cluster.mean_latency_seconds();
+        scratch.draw_all_or_lowest(endpoints.len(), |index| {
+            expected_delay(&endpoints[index], mean_seconds, decision.now)
+        });
         let moment = Moment {
             cluster: decision.cluster,
             class: Some(decision.request.class),
