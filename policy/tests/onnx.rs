@@ -270,7 +270,11 @@ fn saturation_can_be_switched_off() {
 
 #[test]
 fn one_endpoint_gets_no_more_than_its_cap() {
-    let mut bench = Bench::new(Ok(rising()), greedy());
+    let settings = OnnxSettings {
+        share_cap: 3.0,
+        ..greedy()
+    };
+    let mut bench = Bench::new(Ok(rising()), settings);
     let mut counts = [0u32; 8];
     let mut in_flight = Vec::new();
     for _ in 0..800 {
