@@ -295,7 +295,7 @@ impl Engine {
         clock: fn() -> Timestamp,
     ) -> Result<(), ModelError> {
         let runtime = self.runtime.as_str();
-        let measured = match fastest(self.scorer.as_ref(), clock, BUDGET_CANDIDATES) {
+        let measured = match fastest(self.scorer.as_ref(), clock, BUDGET_CANDIDATES, budget) {
             Ok(measured) => measured,
             Err(error) => {
                 return Err(ModelError::Runtime {
