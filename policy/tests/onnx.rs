@@ -182,9 +182,10 @@ fn chi_square(counts: &[u32]) -> f64 {
 }
 
 #[test]
-fn exploration_stays_among_candidates_up_to_three_times_as_costly() {
+fn exploration_stays_among_candidates_within_its_range() {
     let settings = OnnxSettings {
         exploration: 0.5,
+        exploration_range: 3.0,
         ..OnnxSettings::default()
     };
     let three = 3f32.ln();
@@ -255,6 +256,22 @@ fn in_a_saturated_cluster_the_fewest_in_flight_decide_until_errors_are_few() {
         bench.end_until(Outcome::Success, |rate| rate < 0.035);
         assert_ne!(bench.pick().kind, saturated);
     }
+}
+
+#[test]
+fn in_a_saturated_cluster_who_fails_more_than_the_others_does_not_draw_the_traffic() {
+    let mut bench = Bench::new(Ok(rising()), greedy());
+    bench.end_until(Outcome::ServerError, |rate| rate > 0.2);
+    let _busy: Vec<_> = (1..8).map(|index| bench.send(index)).collect();
+    assert_eq!(bench.pick().index, 0, "all fail, it alone is idle");
+    for _ in 0..40 {
+        bench.send(0).finish(Outcome::ServerError, bench.now);
+        bench.send(1).finish(Outcome::Success, bench.now);
+    }
+    let pick = bench.pick();
+    let saturated = PickKind::Fallback(FallbackReason::Saturated);
+    assert_eq!(pick.kind, saturated);
+    assert_ne!(pick.index, 0, "idle because it fails at once");
 }
 
 #[test]

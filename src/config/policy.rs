@@ -124,7 +124,7 @@ impl OnnxPolicy {
             fallback: Box::new(Policy::PEAK_EWMA),
             scoring: Scoring::PerRequest,
             exploration: 0.01,
-            exploration_range: 3.0,
+            exploration_range: 1.5,
             saturation_errors: 0.07,
             share_cap: 4.0,
             score_budget: Duration::from_micros(50),

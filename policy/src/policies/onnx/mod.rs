@@ -6,8 +6,8 @@ mod choice;
 mod saturation;
 
 use super::{
-    Candidates, Choices, Decision, FallbackReason, LoadSource, Pick, PickKind, Policy,
-    least_request::LeastRequest, scratch::Scratch, shortest_expected_delay::expected_delay,
+    Candidates, Decision, FallbackReason, Pick, PickKind, Policy, scratch::Scratch,
+    shortest_expected_delay::expected_delay,
 };
 use crate::{
     features::Moment,
@@ -18,7 +18,7 @@ use crate::{
 use arc_swap::ArcSwapOption;
 use board::Board;
 use choice::Chooser;
-use saturation::Saturation;
+use saturation::{LeastInSaturation, Saturation};
 use std::{sync::Arc, time::Duration};
 
 /// Costs are logs; beyond this a model is broken rather than sure.
@@ -50,7 +50,7 @@ pub struct OnnxSettings {
     /// infinity for any candidate.
     pub exploration_range: f32,
     /// While more than this part of the cluster's recent requests failed, least connections
-    /// choose; 1 for never.
+    /// choose, with a factor for errors above the cluster's rate; 1 for never.
     pub saturation_errors: f32,
 }
 
@@ -61,9 +61,6 @@ pub struct Onnx {
     scoring: Scoring,
     chooser: Chooser,
     saturation: Saturation,
-    /// Chooses in a saturated cluster: least connections over all. A factor for errors, such as
-    /// fallbacks have, moves load to whoever has not failed yet until that one fails too.
-    in_saturation: LeastRequest,
     fallback: Box<dyn Policy>,
     board: ArcSwapOption<Board>,
 }
@@ -79,7 +76,7 @@ impl Default for OnnxSettings {
             scoring: Scoring::PerRequest,
             share_cap: 4.0,
             exploration: 0.01,
-            exploration_range: 3.0,
+            exploration_range: 1.5,
             saturation_errors: 0.07,
         }
     }
@@ -93,7 +90,6 @@ impl Onnx {
             scoring: settings.scoring,
             chooser: Chooser::new(&settings),
             saturation: Saturation::new(settings.saturation_errors),
-            in_saturation: LeastRequest::new(Choices::All, LoadSource::Own, 0.0),
             fallback,
             board: ArcSwapOption::empty(),
         }
@@ -157,7 +153,7 @@ impl Policy for Onnx {
             }
             Err(reason) => {
                 let instead: &dyn Policy = match reason {
-                    FallbackReason::Saturated => &self.in_saturation,
+                    FallbackReason::Saturated => &LeastInSaturation,
                     _ => &*self.fallback,
                 };
                 let pick = instead.pick(decision)?;

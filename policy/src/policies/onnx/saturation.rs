@@ -1,13 +1,20 @@
-//! Whether a cluster is saturated. In simulation a model that takes the lowest expected cost for
-//! each request loses to simple policies when no endpoint has room: what is best for one request
-//! is then paid by the others.
+//! Whether a cluster is saturated, and who is chosen while it is. In simulation a model that takes
+//! the lowest expected cost for each request loses to simple policies when no endpoint has room:
+//! what is best for one request is then paid by the others.
 
-use crate::telemetry::cut;
+use super::super::{Choices, Decision, Pick, Policy};
+use crate::{
+    telemetry::{EndpointStats, cut},
+    time::Timestamp,
+};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A saturated cluster counts as such until its error rate is below this part of the limit, so
 /// that policies do not change with every request.
 const RELEASE_PART: f32 = 0.5;
+
+/// Cost of each error above the cluster's rate, in requests.
+const ERROR_FACTOR: f32 = 3.0;
 
 #[derive(Debug)]
 pub(super) struct Saturation {
@@ -39,6 +46,27 @@ impl Saturation {
         }
         now
     }
+}
+
+/// Least connections, with a factor for errors that others do not have. Without any, who fails at
+/// once has the fewest requests in flight and draws the traffic, until it is ejected and the next
+/// one fails under what is left. With one for all errors, load moves to whoever has not failed
+/// yet until that one fails too (ADR 25).
+#[derive(Debug)]
+pub(super) struct LeastInSaturation;
+
+impl Policy for LeastInSaturation {
+    fn pick(&self, decision: &mut Decision<'_>) -> Option<Pick> {
+        let (usual, now) = (decision.cluster.error_rate(), decision.now);
+        Choices::All.lowest(decision, |endpoint| cost(endpoint, usual, now))
+    }
+}
+
+/// Requests in flight for the weight, in a cluster of error rate `usual`.
+fn cost(endpoint: &EndpointStats, usual: f32, now: Timestamp) -> f32 {
+    let unusual = (endpoint.error_rate(now) - usual).max(0.0);
+    let requests = (endpoint.in_flight() as f32 + 1.0) / endpoint.weight() as f32;
+    requests * (1.0 + ERROR_FACTOR * unusual)
 }
 
 #[cfg(test)]
