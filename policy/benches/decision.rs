@@ -18,7 +18,8 @@ use lb_policy::{
 };
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-const CANDIDATES: [usize; 4] = [2, 8, 16, 32];
+/// Of 128 a model scores a shortlist.
+const CANDIDATES: [usize; 5] = [2, 8, 16, 32, 128];
 /// Requests that warm each endpoint's telemetry: enough for every window and average to fill.
 const WARM_REQUESTS_EACH: u64 = 200;
 /// Requests come a millisecond apart.
