@@ -49,11 +49,11 @@ train: ## A new version of models/default from simulation: some 6 minutes on two
 
 FAMILIES := $(addprefix simulator/scenarios/,families shift missing)
 EVALUATION := target/evaluation
-evaluate: ## All policies and the shipped model in simulation, on fresh seeds, with the gates: some 20 minutes
+evaluate: ## All policies and the shipped model in simulation, on fresh seeds (SEEDS=10), with the gates: some 20 minutes
 	cargo build --locked --release -p lb-simulator
 	mkdir -p $(EVALUATION)
 	$(TARGET)/release/simulator eval --scenarios $(FAMILIES) --policies all --model models/default \
-		--seeds 10 --out $(EVALUATION)/report.json --html $(EVALUATION)/report.html $(ARGS)
+		--seeds $(or $(SEEDS),10) --out $(EVALUATION)/report.json --html $(EVALUATION)/report.html $(ARGS)
 	$(TARGET)/release/simulator gates $(EVALUATION)/report.json --markdown $(EVALUATION)/gates.md
 
 evaluate-live: ## All policies on real HTTP in interleaved blocks: some 20 minutes on a quiet machine

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,6 +18,15 @@ use tokio::time::timeout;
 /// Longest wait for a whole answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LARGEST_ANSWER: usize = 4 << 20;
+
+/// An answer other than 200, among the causes of an error.
+#[derive(Debug, thiserror::Error)]
+#[error("answered {status}: {body}")]
+pub struct Refusal {
+    /// Its status.
+    pub status: StatusCode,
+    body: String,
+}
 
 /// A request with a JSON body or none.
 #[derive(Clone, Debug)]
@@ -73,7 +82,8 @@ impl<'a> Question<'a> {
     /// The answer's body.
     ///
     /// # Errors
-    /// Without an answer of 200 in time, or with one that is no text.
+    /// Without an answer of 200 in time, of another status as [`Refusal`], or with one that is no
+    /// text.
     pub async fn text(&self) -> Result<String> {
         let answer = timeout(ANSWER_WITHIN, self.exchange()).await;
         let answer = answer
@@ -103,7 +113,12 @@ impl<'a> Question<'a> {
         let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();
         let text = String::from_utf8(body.into()).context("the answer is no text")?;
         if head.status != StatusCode::OK {
-            bail!("answered {}: {}", head.status, text.trim());
+            let body = text.trim().to_owned();
+            return Err(Refusal {
+                status: head.status,
+                body,
+            }
+            .into());
         }
         Ok(text)
     }
@@ -140,6 +155,28 @@ pub fn sum_of(metrics: &str, family: &str, labels: &[&str]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_answer_other_than_200_is_an_error_that_tells_its_status() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await.unwrap();
+            let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 8\r\n\r\nno order";
+            stream.write_all(answer).await.unwrap();
+        });
+        let error = get(address, "/orders/1").await.unwrap_err();
+        let refusal = error.downcast_ref::<Refusal>().unwrap();
+        assert_eq!(refusal.status, StatusCode::NOT_FOUND);
+        assert!(
+            format!("{error:#}").contains("404 Not Found: no order"),
+            "{error:#}"
+        );
+        server.await.unwrap();
+    }
 
     #[test]
     fn series_are_summed_by_family_and_label() {

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use crate::journeys::{Cents, PlacedOrder, Report};
-use crate::processes::ask::Question;
+use crate::processes::ask::{Question, Refusal};
 
 /// Longest wait for orders underway; the work of a killed instance is taken over within it.
 const SETTLES_WITHIN: Duration = Duration::from_secs(90);
@@ -158,8 +159,12 @@ impl Auditor<'_> {
         let path = format!("/api/orders/{}", order.id);
         let booked: Booked = match self.look(&path).await {
             Ok(booked) => booked,
-            Err(error) if format!("{error:#}").contains("answered 404") => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => {
+                return match error.downcast_ref::<Refusal>() {
+                    Some(refusal) if refusal.status == StatusCode::NOT_FOUND => Ok(false),
+                    _ => Err(error),
+                };
+            }
         };
         Ok(booked.total_amount == order.total && is_final(&booked.status))
     }

@@ -50,8 +50,8 @@ pub(super) fn fastest(
     budget: Duration,
 ) -> Result<Duration, ScoreError> {
     let mut trial = Trial::new(scorer, clock, d)?;
-    let mut fastest = Duration::MAX;
     let begin = clock();
+    let mut fastest = trial.time(1)?;
     while fastest > budget && clock().since(begin) <= PATIENCE {
         fastest = fastest.min(trial.time(1)?);
     }

@@ -2,8 +2,8 @@
 //! the lowest expected cost for each request loses to simple policies when no endpoint has room:
 //! what is best for one request is then paid by the others.
 
-use super::super::{Choices, Decision, Pick, Policy};
 use crate::{
+    policies::{Choices, Decision, Pick, Policy},
     telemetry::{EndpointStats, cut},
     time::Timestamp,
 };
