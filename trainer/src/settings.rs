@@ -176,7 +176,7 @@ impl Default for FitSettings {
             learning_rate: 2e-3,
             batch: 256,
             epochs: 3,
-            last_epochs: 15,
+            last_epochs: 5,
             window: 4,
             gradient_limit: 2.0,
             focus: 0.7,
@@ -197,7 +197,7 @@ impl Default for FinetuneSettings {
     fn default() -> Self {
         Self {
             // The search pays for a lower mean with the tail under faults: ADR 21.
-            generations: 56,
+            generations: 0,
             pairs: 12,
             scenarios: 12,
             thinning: 1.0,
