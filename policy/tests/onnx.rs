@@ -12,7 +12,7 @@ use lb_policy::{
     telemetry::{ClusterStats, EndpointStats, InFlight},
     time::Timestamp,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
@@ -322,6 +322,72 @@ fn few_requests_are_not_capped() {
         let pick = bench.pick();
         assert_eq!((pick.index, pick.kind), (0, PickKind::Policy));
         in_flight.push(bench.send(pick.index));
+    }
+}
+
+/// Sends 400 requests, each for 10 ms, and counts those by kind that the last endpoint got, which
+/// the model likes least and which became ready at `ready`.
+fn sends_to_last(ready: Duration, outcome: Outcome) -> (u32, u32) {
+    const START: Duration = Duration::from_secs(60);
+    let mut bench = Bench::new(Ok(rising()), greedy());
+    bench.candidates.endpoints()[7].mark_ready(Timestamp::ZERO + ready);
+    bench.now = Timestamp::ZERO + START;
+    let (mut owed, mut others) = (0, 0);
+    let mut in_flight = VecDeque::new();
+    for _ in 0..400 {
+        let pick = bench.pick();
+        match (pick.index, pick.kind) {
+            (7, PickKind::New) => owed += 1,
+            (7, _) => others += 1,
+            (_, kind) => assert_ne!(kind, PickKind::New),
+        }
+        in_flight.push_back((pick.index, bench.send(pick.index)));
+        bench.now = bench.now + Duration::from_millis(2);
+        if in_flight.len() > 5 {
+            let (index, request) = in_flight.pop_front().expect("it holds six");
+            let outcome = if index == 7 { outcome } else { Outcome::Success };
+            request.finish(outcome, bench.now);
+        }
+    }
+    (owed, others)
+}
+
+#[test]
+fn a_new_endpoint_is_owed_more_than_half_of_its_share_unless_it_fails() {
+    let seconds = Duration::from_secs;
+    let (owed, others) = sends_to_last(seconds(58), Outcome::Success);
+    assert!((26..40).contains(&owed), "{owed} of 400, 50 being fair");
+    assert_eq!(others, 0);
+    let (owed, _) = sends_to_last(seconds(58), Outcome::ServerError);
+    assert!((1..5).contains(&owed), "{owed}: it was asked, and fails");
+    for ready in [seconds(0), seconds(50)] {
+        assert_eq!(sends_to_last(ready, Outcome::Success), (0, 0), "not new");
+    }
+}
+
+#[test]
+fn the_propensity_of_a_new_endpoint_tells_how_it_was_chosen() {
+    let settings = OnnxSettings {
+        exploration: 0.5,
+        exploration_range: 3.0, // of costs 0 to 7, which are logarithms: the first two
+        ..OnnxSettings::default()
+    };
+    let mut bench = Bench::new(Ok(rising()), settings);
+    let _busy: Vec<_> = (0..5).flat_map(|i| [i; 8]).map(|i| bench.send(i)).collect();
+    bench.now = bench.now + Duration::from_millis(100);
+    for index in [6, 7] {
+        bench.candidates.endpoints()[index].mark_ready(bench.now);
+    }
+    for _ in 0..200 {
+        let pick = bench.pick();
+        let expected = match pick.kind {
+            PickKind::New => pick.index >= 6,
+            PickKind::Explored => pick.index < 2,
+            _ => false,
+        };
+        assert!(expected, "{pick:?}");
+        // Half of the time one of two is explored, else one of two is owed.
+        assert_eq!(pick.propensity, 0.25, "{pick:?}");
     }
 }
 

@@ -99,7 +99,7 @@ impl BalanceMetrics {
                 .remove_label_values(&[cluster, reason.as_str()])
                 .ok();
         }
-        for kind in ["policy", "explored", "capped", "fallback"] {
+        for kind in ["policy", "explored", "capped", "new", "fallback"] {
             self.kinds.remove_label_values(&[cluster, kind]).ok();
         }
     }
@@ -111,6 +111,7 @@ impl BalanceMetrics {
             policy: kind("policy"),
             explored: kind("explored"),
             capped: kind("capped"),
+            new: kind("new"),
             fallback: kind("fallback"),
             fallbacks: FallbackReason::ALL.map(|reason| {
                 self.fallbacks
@@ -127,6 +128,7 @@ pub(super) struct DecisionMetrics {
     policy: IntCounter,
     explored: IntCounter,
     capped: IntCounter,
+    new: IntCounter,
     fallback: IntCounter,
     fallbacks: [IntCounter; FallbackReason::ALL.len()],
 }
@@ -138,6 +140,7 @@ impl DecisionMetrics {
             PickKind::Policy => self.policy.inc(),
             PickKind::Explored => self.explored.inc(),
             PickKind::Capped => self.capped.inc(),
+            PickKind::New => self.new.inc(),
             PickKind::Fallback(reason) => {
                 self.fallback.inc();
                 self.fallbacks[reason as usize].inc();

@@ -68,6 +68,7 @@ fn kind(kind: PickKind) -> Cow<'static, str> {
         PickKind::Policy => Cow::Borrowed("policy"),
         PickKind::Explored => Cow::Borrowed("explored"),
         PickKind::Capped => Cow::Borrowed("capped"),
+        PickKind::New => Cow::Borrowed("new"),
         PickKind::Fallback(reason) => Cow::Owned(format!("fallback_{}", reason.as_str())),
     }
 }

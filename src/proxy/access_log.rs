@@ -196,6 +196,7 @@ fn kind_name(kind: PickKind) -> &'static str {
         PickKind::Policy => "policy",
         PickKind::Explored => "explored",
         PickKind::Capped => "capped",
+        PickKind::New => "new",
         PickKind::Fallback(_) => "fallback",
     }
 }

@@ -72,6 +72,9 @@ pub enum PickKind {
     Explored,
     /// The policy's next best, because its best had more than its cap of the traffic.
     Capped,
+    /// One that became ready lately and had less than half of its fair share, instead of the
+    /// policy's own choice.
+    New,
     /// The fallback's choice.
     Fallback(FallbackReason),
 }

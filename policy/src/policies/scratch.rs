@@ -19,6 +19,7 @@ pub struct Scratch {
     pub(super) sampler: Sampler,
     pub(super) costs: Vec<f32>,
     pub(super) loads: Vec<f32>,
+    pub(super) owed: Vec<usize>,
     pub(super) sorted: Vec<f32>,
     pub(super) features: FeatureMatrix,
     pub(super) workspace: Workspace,
@@ -45,6 +46,7 @@ impl Scratch {
             sampler: Sampler::default(),
             costs: Vec::new(),
             loads: Vec::new(),
+            owed: Vec::new(),
             sorted: Vec::new(),
             features: FeatureMatrix::default(),
             workspace: Workspace::default(),
@@ -68,6 +70,11 @@ impl Scratch {
         let by_cost = |a: &Ranked, b: &Ranked| a.0.total_cmp(&b.0);
         self.ranked.select_nth_unstable_by(SAMPLE - 1, by_cost);
         self.sampler.keep(&self.ranked, SAMPLE);
+    }
+
+    /// The least of the costs, infinite without any.
+    pub(super) fn least_cost(&self) -> f32 {
+        self.costs.iter().copied().fold(f32::INFINITY, f32::min)
     }
 
     /// A number drawn uniformly from [0, 1).

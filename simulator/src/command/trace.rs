@@ -146,6 +146,7 @@ fn kind(kind: PickKind) -> String {
         PickKind::Policy => "policy".to_owned(),
         PickKind::Explored => "explored".to_owned(),
         PickKind::Capped => "capped".to_owned(),
+        PickKind::New => "new".to_owned(),
         PickKind::Fallback(reason) => format!("fallback_{}", reason.as_str()),
     }
 }

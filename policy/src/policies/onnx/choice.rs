@@ -1,27 +1,24 @@
-//! From costs to a choice: the lowest, but for exploration and a cap on one endpoint's share.
+//! From costs to a choice: the lowest, but for exploration, a cap on one endpoint's share and the
+//! part that a new one is owed.
 //!
 //! Exploration is bounded: an even draw from all would send a hundredth of the requests to
 //! endpoints that are known to be sick, and that hundredth is the 99 % quantile.
 
-use super::OnnxSettings;
+use super::{OnnxSettings, shares::Shares};
 use crate::{
     policies::{
-        Pick, PickKind,
+        Decision, Pick, PickKind,
         lowest::{Lowest, lowest},
         scratch::Scratch,
     },
-    telemetry::{EndpointStats, cut},
-    time::Timestamp,
+    telemetry::cut,
 };
 use rand::RngExt;
-use std::{cmp::Ordering, iter::zip, sync::Arc};
-
-/// Of fewer recent requests no share is taken.
-const MIN_RECENT_SENDS: f32 = 16.0;
+use std::cmp::Ordering;
 
 #[derive(Debug)]
 pub(super) struct Chooser {
-    share_cap: f32,
+    shares: Shares,
     exploration: f32,
     /// How much above the lowest cost, a logarithm, exploration may go.
     exploration_margin: f32,
@@ -30,7 +27,7 @@ pub(super) struct Chooser {
 impl Chooser {
     pub(super) fn new(settings: &OnnxSettings) -> Self {
         Self {
-            share_cap: settings.share_cap.max(1.0),
+            shares: Shares::new(settings.share_cap),
             exploration: cut(settings.exploration, 0.0, 1.0),
             exploration_margin: cut(settings.exploration_range, 1.0, f32::INFINITY).ln(),
         }
@@ -38,37 +35,46 @@ impl Chooser {
 
     /// Chooses among the drawn candidates by their finite costs. Candidates over their cap get
     /// an infinite cost, unless all are.
-    pub(super) fn choose(
-        &self,
-        endpoints: &[Arc<EndpointStats>],
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Option<Pick> {
-        let least = scratch.costs.iter().copied().fold(f32::INFINITY, f32::min);
-        self.apply_cap(endpoints, now, scratch);
-        let Scratch {
-            rng,
-            sampler,
-            costs,
-            ..
-        } = scratch;
+    pub(super) fn choose(&self, decision: &mut Decision<'_>) -> Option<Pick> {
+        let least = decision.scratch.least_cost();
+        self.shares.measure(decision);
+        self.shares.apply_cap(decision.scratch);
+        let Scratch { costs, rng, .. } = &mut *decision.scratch;
         let best = lowest(costs.iter().copied(), rng)?;
-        let worth = |cost: &f32| self.is_worth_exploring(*cost, &best);
-        let worth_exploring = costs.iter().filter(|cost| worth(cost)).count();
-        let (position, kind) = if rng.random::<f32>() < self.exploration {
-            let drawn = rng.random_range(0..worth_exploring);
-            let mut positions = (0..costs.len()).filter(|position| worth(&costs[*position]));
-            (positions.nth(drawn)?, PickKind::Explored)
+        let is_explored = rng.random::<f32>() < self.exploration;
+        self.shares.find_owed(decision, best.position);
+        let scratch = &mut *decision.scratch;
+        let (position, kind) = if is_explored {
+            (self.explore(&best, scratch)?, PickKind::Explored)
+        } else if !scratch.owed.is_empty() {
+            let drawn = scratch.rng.random_range(0..scratch.owed.len());
+            (scratch.owed[drawn], PickKind::New)
         } else if best.cost > least {
             (best.position, PickKind::Capped)
         } else {
             (best.position, PickKind::Policy)
         };
         Some(Pick {
-            index: sampler.drawn()[position] as usize,
-            propensity: self.propensity(costs[position], &best, worth_exploring),
+            index: scratch.sampler.drawn()[position] as usize,
+            propensity: self.propensity(position, &best, scratch),
             kind,
         })
+    }
+
+    /// A position drawn evenly from those worth it.
+    fn explore(&self, best: &Lowest, scratch: &mut Scratch) -> Option<usize> {
+        let drawn = scratch.rng.random_range(0..self.worth_exploring(best, scratch));
+        let costs = scratch.costs.iter().enumerate();
+        let mut worth = costs.filter(|(_, cost)| self.is_worth_exploring(**cost, best));
+        worth.nth(drawn).map(|(position, _)| position)
+    }
+
+    /// How many are worth exploring, at least the best.
+    fn worth_exploring(&self, best: &Lowest, scratch: &Scratch) -> usize {
+        let costs = scratch.costs.iter();
+        costs
+            .filter(|cost| self.is_worth_exploring(**cost, best))
+            .count()
     }
 
     /// Capped candidates, whose cost is infinite, are never worth it.
@@ -76,47 +82,22 @@ impl Chooser {
         cost.is_finite() && cost <= best.cost + self.exploration_margin
     }
 
-    /// Probability of a candidate of this cost, by exploration or by being the best.
-    fn propensity(&self, cost: f32, best: &Lowest, worth_exploring: usize) -> f32 {
-        let explored = self.exploration / worth_exploring as f32;
-        let is_best = cost.total_cmp(&best.cost) == Ordering::Equal;
-        let chosen = if is_best {
-            (1.0 - self.exploration) * best.propensity()
+    /// Probability of the candidate at `position`, by exploration or as the first choice.
+    fn propensity(&self, position: usize, best: &Lowest, scratch: &Scratch) -> f32 {
+        let Scratch { costs, owed, .. } = scratch;
+        let cost = costs[position];
+        let explored = if self.is_worth_exploring(cost, best) {
+            1.0 / self.worth_exploring(best, scratch) as f32
         } else {
             0.0
         };
-        explored + chosen
-    }
-
-    fn apply_cap(&self, endpoints: &[Arc<EndpointStats>], now: Timestamp, scratch: &mut Scratch) {
-        let Scratch {
-            sampler,
-            costs,
-            loads,
-            ..
-        } = scratch;
-        let weight = |index: &u32| endpoints[*index as usize].weight() as f32;
-        let drawn = sampler.drawn();
-        loads.clear();
-        loads.extend(
-            drawn
-                .iter()
-                .map(|index| endpoints[*index as usize].recent_sends(now)),
-        );
-        let sends: f32 = loads.iter().sum();
-        let weights: f32 = drawn.iter().map(weight).sum();
-        if sends < MIN_RECENT_SENDS {
-            return;
-        }
-        let cap_per_weight = self.share_cap * sends / weights;
-        let is_over = |(index, own): (&u32, &f32)| *own > cap_per_weight * weight(index);
-        if zip(drawn, &*loads).all(is_over) {
-            return;
-        }
-        for (cost, of_candidate) in zip(costs, zip(drawn, &*loads)) {
-            if is_over(of_candidate) {
-                *cost = f32::INFINITY;
-            }
-        }
+        let first = if owed.contains(&position) {
+            1.0 / owed.len() as f32
+        } else if owed.is_empty() && cost.total_cmp(&best.cost) == Ordering::Equal {
+            best.propensity()
+        } else {
+            0.0
+        };
+        self.exploration * explored + (1.0 - self.exploration) * first
     }
 }

@@ -2,8 +2,9 @@
 //! fallback answers where the model gives none.
 
 mod board;
-mod choice;
 mod saturation;
+mod shares;
+mod choice;
 
 use super::{
     Candidates, Decision, FallbackReason, Pick, PickKind, Policy, scratch::Scratch,
@@ -146,11 +147,7 @@ impl Policy for Onnx {
             return None;
         }
         match self.score(decision) {
-            Ok(()) => {
-                let endpoints = decision.candidates.endpoints();
-                self.chooser
-                    .choose(endpoints, decision.now, decision.scratch)
-            }
+            Ok(()) => self.chooser.choose(decision),
             Err(reason) => {
                 let instead: &dyn Policy = match reason {
                     FallbackReason::Saturated => &LeastInSaturation,
