@@ -345,7 +345,11 @@ fn sends_to_last(ready: Duration, outcome: Outcome) -> (u32, u32) {
         bench.now = bench.now + Duration::from_millis(2);
         if in_flight.len() > 5 {
             let (index, request) = in_flight.pop_front().expect("it holds six");
-            let outcome = if index == 7 { outcome } else { Outcome::Success };
+            let outcome = if index == 7 {
+                outcome
+            } else {
+                Outcome::Success
+            };
             request.finish(outcome, bench.now);
         }
     }

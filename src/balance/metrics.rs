@@ -47,7 +47,10 @@ impl BalanceMetrics {
                 &["cluster", "reason"],
             )?,
             kinds: IntCounterVec::new(
-                Opts::new("lb_policy_picks_total", "Choices by how they came about."),
+                Opts::new(
+                    "lb_policy_picks_total",
+                    "Choices by how they came about: policy, explored, capped, new or fallback.",
+                ),
                 &["cluster", "kind"],
             )?,
             info: IntGaugeVec::new(

@@ -203,6 +203,47 @@ impl Weights {
         Ok(Arc::from(scorer))
     }
 
+    /// The network whose cost is the mean of the costs of `members`, as wide as all together: each
+    /// keeps its own units, and those of different members do not meet.
+    ///
+    /// # Errors
+    /// Without members.
+    pub fn mean_of(members: &[Self]) -> anyhow::Result<Self> {
+        ensure!(
+            !members.is_empty(),
+            "there is no network to take the mean of"
+        );
+        let sum = |width: fn(&Self) -> usize| members.iter().map(width).sum();
+        let mut mean = Self::zero(sum(|member| member.first), sum(|member| member.second));
+        let (mut first, mut second) = (0, 0);
+        for member in members {
+            for part in Part::ALL {
+                mean.add_block(member, part, place(part, first, second));
+            }
+            first += member.first;
+            second += member.second;
+        }
+        let share = 1.0 / members.len() as f32;
+        for part in [Part::Head, Part::Linear, Part::Bias] {
+            for value in mean.part_mut(part) {
+                *value *= share;
+            }
+        }
+        Ok(mean)
+    }
+
+    /// Adds a part of `member` to the same part, from the given row and column on.
+    fn add_block(&mut self, member: &Self, part: Part, (row, column): (usize, usize)) {
+        let (_, width) = self.dims(part);
+        let (_, columns) = member.dims(part);
+        let rows = self.part_mut(part).chunks_exact_mut(width).skip(row);
+        for (own, others) in rows.zip(member.part(part).chunks_exact(columns)) {
+            for (value, other) in own[column..].iter_mut().zip(others) {
+                *value += other;
+            }
+        }
+    }
+
     fn zero(first: usize, second: usize) -> Self {
         let mut weights = Self {
             schema: schema_id().to_owned(),
@@ -218,6 +259,18 @@ impl Weights {
     pub fn part_mut(&mut self, part: Part) -> &mut [f32] {
         let range = self.range(part);
         &mut self.values[range]
+    }
+}
+
+/// Row and column at which a network begins in one that holds several, behind others of so many
+/// units.
+fn place(part: Part, first: usize, second: usize) -> (usize, usize) {
+    match part {
+        Part::First | Part::Context | Part::FirstBias => (0, first),
+        Part::Second | Part::Pooled => (first, second),
+        Part::SecondBias => (0, second),
+        Part::Head => (second, 0),
+        Part::Linear | Part::Bias => (0, 0),
     }
 }
 
@@ -239,6 +292,30 @@ mod tests {
         for (a, b) in ours.iter().zip(&theirs) {
             assert!((a - b - shift).abs() < 0.2, "{a} against {b} and {shift}");
         }
+    }
+
+    #[test]
+    fn the_mean_of_networks_costs_the_mean_of_their_costs() {
+        let widths = [(1, 5, 3), (2, 4, 4), (3, 7, 2)];
+        let members = widths.map(|(seed, first, second)| {
+            let mut member = Weights::heuristic(seed, first, second).unwrap();
+            for (value, by) in member.values.iter_mut().zip((0..17).cycle()) {
+                *value += by as f32 * 0.02 - 0.16;
+            }
+            member
+        });
+        let mean = Weights::mean_of(&members).unwrap();
+        mean.check().unwrap();
+        assert_eq!((mean.first, mean.second), (16, 9));
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+        let rows: Vec<f32> = (0..6 * FEATURES).map(|_| rng.random::<f32>()).collect();
+        let costs = |weights: &Weights| weights.network().costs(&rows, &[0.5; CONTEXT]);
+        let of_members = members.each_ref().map(costs);
+        for (row, cost) in costs(&mean).iter().enumerate() {
+            let expected = of_members.iter().map(|costs| costs[row]).sum::<f64>() / 3.0;
+            assert!((cost - expected).abs() < 1e-5, "{cost} for {expected}");
+        }
+        assert!(Weights::mean_of(&[]).is_err());
     }
 
     #[test]

@@ -63,7 +63,9 @@ impl Chooser {
 
     /// A position drawn evenly from those worth it.
     fn explore(&self, best: &Lowest, scratch: &mut Scratch) -> Option<usize> {
-        let drawn = scratch.rng.random_range(0..self.worth_exploring(best, scratch));
+        let drawn = scratch
+            .rng
+            .random_range(0..self.worth_exploring(best, scratch));
         let costs = scratch.costs.iter().enumerate();
         let mut worth = costs.filter(|(_, cost)| self.is_worth_exploring(**cost, best));
         worth.nth(drawn).map(|(position, _)| position)

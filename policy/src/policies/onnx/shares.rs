@@ -31,7 +31,12 @@ impl Shares {
     pub(super) fn measure(&self, decision: &mut Decision<'_>) {
         let (endpoints, now) = (decision.candidates.endpoints(), decision.now);
         let Scratch { sampler, loads, .. } = &mut *decision.scratch;
-        let drawn = || sampler.drawn().iter().map(|index| &endpoints[*index as usize]);
+        let drawn = || {
+            sampler
+                .drawn()
+                .iter()
+                .map(|index| &endpoints[*index as usize])
+        };
         loads.clear();
         loads.extend(drawn().map(|endpoint| endpoint.recent_sends(now)));
         let sends: f32 = loads.iter().sum();
