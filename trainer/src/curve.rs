@@ -1,5 +1,5 @@
-//! The curve of a run as SVG: how the model fared from round to round and through the search,
-//! beside policies written by hand.
+//! The curve of a run as SVG: how the networks fared from round to round, and their mean through
+//! the search, beside policies written by hand.
 
 use crate::train::History;
 use plotters::prelude::*;
@@ -16,7 +16,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws the objective J over rounds and, right of them, generations of the search; all
+/// Draws the objective J over the rounds of each network and, right of them, generations of the search; all
 /// generations together are as wide as the rounds.
 ///
 /// # Errors
@@ -32,12 +32,9 @@ pub fn curve(history: &History) -> anyhow::Result<String> {
 }
 
 fn lines(history: &History) -> Vec<Line> {
-    let rounds: Vec<(f64, f64)> = history
-        .rounds
-        .iter()
-        .map(|record| (record.round as f64, record.score.objective))
-        .collect();
-    let last_round = history.rounds.len() as f64;
+    let rounds = || history.rounds.iter();
+    let last_round = rounds().map(|record| record.round).max().unwrap_or(0) as f64;
+    let members = rounds().map(|record| record.member).max().unwrap_or(0);
     let generations = history.search.last().map_or(1, |record| record.generation);
     let search: Vec<(f64, f64)> = history
         .search
@@ -48,26 +45,31 @@ fn lines(history: &History) -> Vec<Line> {
         })
         .collect();
     let width = if search.is_empty() { 1.0 } else { 2.0 } * last_round;
-    let mut lines = vec![
-        Line {
-            name: "rounds".to_owned(),
-            color: BLUE,
-            points: rounds,
-        },
-        Line {
-            name: format!("search, {generations} generations"),
-            color: RED,
-            points: search,
-        },
-    ];
-    let colors = [BLACK, GREEN, MAGENTA, CYAN];
+    let of_member = |member| Line {
+        name: format!("network {member}, rounds"),
+        color: BLUE,
+        points: rounds()
+            .filter(|record| record.member == member)
+            .map(|record| (record.round as f64, record.score.objective))
+            .collect(),
+    };
+    let mut lines: Vec<_> = (1..=members).map(of_member).collect();
+    lines.push(Line {
+        name: format!("search, {generations} generations"),
+        color: RED,
+        points: search,
+    });
+    let across = |name: &str, color, objective| Line {
+        name: name.to_owned(),
+        color,
+        points: vec![(0.0, objective), (width.max(1.0), objective)],
+    };
+    if let Some(mean) = &history.mean {
+        lines.push(across("mean of the networks", CYAN, mean.objective));
+    }
+    let colors = [BLACK, GREEN, MAGENTA];
     for (baseline, color) in history.baselines.iter().zip(colors.into_iter().cycle()) {
-        let objective = baseline.score.objective;
-        lines.push(Line {
-            name: baseline.policy.clone(),
-            color,
-            points: vec![(0.0, objective), (width.max(1.0), objective)],
-        });
+        lines.push(across(&baseline.policy, color, baseline.score.objective));
     }
     lines.retain(|line| !line.points.is_empty());
     lines
@@ -122,11 +124,7 @@ fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        finetune::SearchRecord,
-        train::{Baseline, RoundRecord},
-        validate::Score,
-    };
+    use crate::{finetune::SearchRecord, member::RoundRecord, train::Baseline, validate::Score};
 
     fn score(objective: f64) -> Score {
         Score {
@@ -137,14 +135,18 @@ mod tests {
         }
     }
 
+    /// Of two networks.
     fn history(rounds: usize, search: usize) -> History {
+        let numbers = (1..=2).flat_map(|member| (1..=rounds).map(move |round| (member, round)));
         History {
             baselines: vec![Baseline {
                 policy: "peak_ewma".to_owned(),
                 score: score(-0.7),
             }],
-            rounds: (1..=rounds)
-                .map(|round| RoundRecord {
+            mean: Some(score(-0.6)),
+            rounds: numbers
+                .map(|(member, round)| RoundRecord {
+                    member,
                     round,
                     decisions: 10,
                     loss: 0.5,
@@ -166,7 +168,9 @@ mod tests {
     fn the_chart_names_all_lines_and_closes() {
         let svg = curve(&history(3, 2)).unwrap();
         for text in [
-            "rounds",
+            "network 1, rounds",
+            "network 2, rounds",
+            "mean of the networks",
             "search, 16 generations",
             "peak_ewma",
             "objective J",

@@ -19,6 +19,7 @@ pub mod gather;
 pub mod validate;
 pub mod finetune;
 pub mod work_folder;
+pub mod member;
 pub mod train;
 pub mod curve;
 pub mod publish;

@@ -135,9 +135,9 @@ pub fn publish(
 fn training_text(trained: &Trained, settings: &Settings, provenance: &Provenance) -> String {
     let Provenance { command, commit } = provenance;
     format!(
-        "{command}; seed {}, commit {commit}, {} rounds, {} decisions, chosen: {}",
+        "{command}; seed {}, commit {commit}, {} networks, {} decisions, chosen: {}",
         settings.seed,
-        trained.history.rounds.len(),
+        settings.members,
         trained.history.decisions(),
         trained.history.chosen
     )
@@ -166,14 +166,14 @@ fn card(
          Made by `trainer train`; not edited by hand.\n\n\
          ## What it computes\n\n\
          h = relu(W1 x + Wg g + b1), z = relu(W2 h + Wp mean(h) + b2), cost = w3 z + wl x + b, \
-         {} and {} values wide, {} weights. The cost is the logarithm of what sending the \
+         {} and {} values wide, {} weights, {} of which are not 0. The cost is the logarithm of what sending the \
          request there costs in means of its class: time to completion plus {} times the delay \
          inflicted on others, times (1 + the mean delay by pauses of the next seconds, in such \
          means) to the power of {}. Feature schema `{}`.\n\n\
          ## How it was made\n\n\
          | | |\n|---|---|\n\
          | Command | `{}` |\n| Commit | {} |\n| Seed | {} |\n| Scenarios | `{}` |\n\
-         | Decisions gathered | {} in {} rounds |\n| Chosen | {}, by the lowest J |\n\n\
+         | Decisions gathered | {} in {} rounds of {} networks |\n| Chosen | {}, by the lowest J |\n\n\
          All data are simulated. Scenarios of rounds, search and validation never overlap; the \
          validation scenarios also chose the model, so their figures flatter it.\n\n\
          ## Validation\n\n\
@@ -184,6 +184,7 @@ fn card(
         weights.first,
         weights.second,
         weights.values.len(),
+        weights.values.iter().filter(|value| **value != 0.0).count(),
         settings.gather.inflicted,
         settings.gather.coming_pauses,
         weights.schema,
@@ -192,7 +193,8 @@ fn card(
         settings.seed,
         settings.scenarios.display(),
         history.decisions(),
-        history.rounds.len(),
+        settings.gather.rounds,
+        settings.members,
         history.chosen,
         settings.validate.scenarios,
         table(history),
@@ -206,8 +208,11 @@ fn table(history: &History) -> String {
         text.push_str(&row(&baseline.policy, &baseline.score, None));
     }
     for record in &history.rounds {
-        let name = format!("round {}", record.round);
+        let name = format!("network {}, round {}", record.member, record.round);
         text.push_str(&row(&name, &record.score, Some(record.loss)));
+    }
+    if let Some(mean) = &history.mean {
+        text.push_str(&row("mean of the networks", mean, None));
     }
     for record in &history.search {
         let name = format!("generation {}", record.generation);

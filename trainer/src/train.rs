@@ -1,14 +1,11 @@
-//! A training run from start to end: rounds of gathering, fitting and validating, then the
-//! search from the best round. Each step leaves a checkpoint, and one that is there is taken.
+//! A training run from start to end: several networks apart, their mean, then the search from the
+//! best of these. Each step leaves a checkpoint, and one that is there is taken.
 
 use crate::{
-    behavior::learned,
-    dataset::{Dataset, Ranges},
+    dataset::Ranges,
     finetune::{Generation, Search, SearchRecord},
-    fit::{FitOptions, fit, steps},
-    gather::gather,
+    member::{Member, RoundCheckpoint, RoundRecord, Surroundings},
     progress::Progress,
-    seeds,
     settings::Settings,
     source::Source,
     validate::{Score, Validation},
@@ -16,9 +13,8 @@ use crate::{
     work_folder::WorkFolder,
 };
 use anyhow::Context as _;
-use lb_policy::policies::{Choices, LoadSource, OnnxSettings, PolicyConfig, build};
+use lb_policy::policies::{Choices, LoadSource, PolicyConfig, build};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// Policies written by hand to compare with.
 const BASELINES: [(&str, PolicyConfig); 2] = [
@@ -49,8 +45,10 @@ pub struct Trained {
 pub struct History {
     /// Scores of policies written by hand.
     pub baselines: Vec<Baseline>,
-    /// The rounds.
+    /// The rounds of all networks.
     pub rounds: Vec<RoundRecord>,
+    /// Score of the mean of the networks; none where there is only one.
+    pub mean: Option<Score>,
     /// The validations of the search.
     pub search: Vec<SearchRecord>,
     /// Where the best weights come from.
@@ -69,27 +67,12 @@ pub struct Baseline {
     pub score: Score,
 }
 
-/// One round.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoundRecord {
-    /// Number of the round, from 1.
-    pub round: usize,
-    /// Decisions gathered in it.
-    pub decisions: usize,
-    /// Mean loss of its last pass over the data.
-    pub loss: f64,
-    /// How the fitted model fared.
-    pub score: Score,
-}
-
-/// State after a round.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoundCheckpoint {
-    record: RoundRecord,
-    ranges: Ranges,
+/// A model that may be the one.
+#[derive(Clone, Debug)]
+struct Candidate {
+    name: String,
     weights: Weights,
+    score: Score,
 }
 
 /// Trains. A run with the same source, settings and number of threads gives the same result bit
@@ -107,47 +90,47 @@ pub fn train(
         .num_threads(settings.threads)
         .build()
         .context("cannot start threads")?;
-    let run = Run {
+    let validation = Validation::new(source, &settings.validate)?;
+    let around = Surroundings {
         source,
-        settings,
         work,
         progress,
-        validation: Validation::new(source, &settings.validate)?,
+        validation: &validation,
     };
-    threads.install(|| run.train())
+    threads.install(|| Run { settings, around }.train())
 }
 
 struct Run<'a> {
-    source: &'a dyn Source,
     settings: &'a Settings,
-    work: &'a WorkFolder,
-    progress: &'a Progress,
-    validation: Validation,
+    around: Surroundings<'a>,
 }
 
 impl Run<'_> {
     fn train(&self) -> anyhow::Result<Trained> {
         let baselines = self.baselines()?;
-        let rounds = self.rounds()?;
-        let best = rounds
-            .iter()
-            .min_by(|a, b| {
-                a.record
-                    .score
-                    .objective
-                    .total_cmp(&b.record.score.objective)
-            })
+        let members = (1..=self.settings.members)
+            .map(|number| Member::new(number, self.settings, self.around).rounds())
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut candidates: Vec<_> = members.iter().filter_map(|rounds| last(rounds)).collect();
+        let mean = self.mean(&candidates)?;
+        let mean_score = mean.as_ref().map(|mean| mean.score);
+        candidates.extend(mean);
+        let start = candidates
+            .into_iter()
+            .min_by(|a, b| a.score.objective.total_cmp(&b.score.objective))
             .context("there was no round")?;
-        let search = self.search(best)?;
+        let search = self.search(&start)?;
         let mut ranges = Ranges::default();
-        for round in &rounds {
+        for round in members.iter().flatten() {
             ranges.merge(&round.ranges);
         }
+        let rounds = members.iter().flatten();
         Ok(Trained {
             history: History {
                 baselines,
-                rounds: rounds.iter().map(|round| round.record).collect(),
-                chosen: chosen(best, &search),
+                rounds: rounds.map(|round| round.record).collect(),
+                mean: mean_score,
+                chosen: chosen(&start, &search),
                 score: search.best_score,
                 search: search.records,
             },
@@ -158,202 +141,105 @@ impl Run<'_> {
 
     fn baselines(&self) -> anyhow::Result<Vec<Baseline>> {
         const FILE: &str = "baselines.json";
-        if let Some(found) = self.work.load(FILE)? {
+        let Surroundings {
+            work,
+            progress,
+            validation,
+            ..
+        } = self.around;
+        if let Some(found) = work.load(FILE)? {
             return Ok(found);
         }
         let mut baselines = Vec::new();
         for (policy, config) in BASELINES {
-            let bar = self.progress.stage(policy, self.validation.len());
-            let score = self.validation.score(|| build(&config), bar);
-            self.tell(policy, &score);
+            let bar = progress.stage(policy, validation.len());
+            let score = validation.score(|| build(&config), bar);
+            self.around.tell(policy, &score);
             baselines.push(Baseline {
                 policy: policy.to_owned(),
                 score,
             });
         }
-        self.work.store(FILE, &baselines)?;
+        work.store(FILE, &baselines)?;
         Ok(baselines)
     }
 
-    fn rounds(&self) -> anyhow::Result<Vec<RoundCheckpoint>> {
-        let mut done: Vec<RoundCheckpoint> = Vec::new();
-        let mut window = Window::default();
-        for round in 0..self.settings.gather.rounds {
-            let file = format!("round-{}.json", round + 1);
-            let checkpoint = match self.work.load(&file)? {
-                Some(found) => found,
-                None => {
-                    let made = self.round(round, &done, &mut window)?;
-                    self.work.store(&file, &made)?;
-                    made
-                }
-            };
-            done.push(checkpoint);
+    /// The mean of several networks; `None` of one. Their errors are partly chance and cancel each
+    /// other out (Hansen and Salamon, 1990).
+    fn mean(&self, members: &[Candidate]) -> anyhow::Result<Option<Candidate>> {
+        const FILE: &str = "mean.json";
+        if members.len() < 2 {
+            return Ok(None);
         }
-        Ok(done)
-    }
-
-    fn round(
-        &self,
-        round: usize,
-        done: &[RoundCheckpoint],
-        window: &mut Window,
-    ) -> anyhow::Result<RoundCheckpoint> {
-        self.fill(window, round, done)?;
-        let mut weights = match done.last() {
-            Some(last) => last.weights.clone(),
-            None => self.start()?,
+        let name = format!("mean of {} networks", members.len());
+        let networks: Vec<_> = members
+            .iter()
+            .map(|member| member.weights.clone())
+            .collect();
+        let weights = Weights::mean_of(&networks)?;
+        let score = match self.around.work.load(FILE)? {
+            Some(found) => found,
+            None => {
+                let score = self.around.validate(&name, &weights)?;
+                self.around.work.store(FILE, &score)?;
+                score
+            }
         };
-        let loss = self.fit(round, &mut weights, &window.data)?;
-        let name = format!("round {}", round + 1);
-        let score = self.validate(&name, &weights)?;
-        Ok(RoundCheckpoint {
-            record: RoundRecord {
-                round: round + 1,
-                decisions: window.decisions.back().copied().unwrap_or_default(),
-                loss,
-                score,
-            },
-            ranges: window.ranges.clone(),
+        Ok(Some(Candidate {
+            name,
             weights,
-        })
+            score,
+        }))
     }
 
-    /// Brings the window up to `round`. After an interruption the earlier rounds in it are
-    /// gathered again, with the weights that they were gathered with.
-    fn fill(
-        &self,
-        window: &mut Window,
-        round: usize,
-        done: &[RoundCheckpoint],
-    ) -> anyhow::Result<()> {
-        let kept = self.settings.fit.window;
-        let missing = match window.decisions.is_empty() {
-            true => (round + 1).saturating_sub(kept)..=round,
-            false => round..=round,
-        };
-        for number in missing {
-            let weights = number.checked_sub(1).map(|before| &done[before].weights);
-            let stage = format!("round {}: gather", number + 1);
-            let bar = self.progress.stage(&stage, self.settings.gather.scenarios);
-            let data = gather(self.source, self.settings, number, weights, bar)?;
-            window.push(&data, kept);
-        }
-        Ok(())
-    }
-
-    fn start(&self) -> anyhow::Result<Weights> {
-        let network = &self.settings.network;
-        Weights::heuristic(self.settings.seed, network.first, network.second)
-    }
-
-    fn fit(&self, round: usize, weights: &mut Weights, data: &Dataset) -> anyhow::Result<f64> {
-        let (settings, rounds) = (&self.settings.fit, self.settings.gather.rounds);
-        let is_last = round + 1 == rounds;
-        let options = FitOptions {
-            learning_rate: settings.learning_rate * (1.0 - 0.75 * round as f32 / rounds as f32),
-            batch: settings.batch,
-            epochs: if is_last {
-                settings.last_epochs
-            } else {
-                settings.epochs
-            },
-            gradient_limit: settings.gradient_limit,
-            focus: settings.focus,
-            seed: seeds::fitting(self.settings.seed, round),
-        };
-        let stage = format!("round {}: fit", round + 1);
-        let bar = self.progress.stage(&stage, steps(data.len(), &options));
-        let loss = fit(weights, data, &options, bar)?;
-        let decisions = data.len();
-        self.progress
-            .line(&format!("{stage}: {decisions} decisions, loss {loss:.4}"));
-        Ok(loss)
-    }
-
-    fn validate(&self, name: &str, weights: &Weights) -> anyhow::Result<Score> {
-        let model = weights.scorer()?;
-        let stage = format!("{name}: validate");
-        let bar = self.progress.stage(&stage, self.validation.len());
-        let shipped = OnnxSettings::default();
-        let score = self.validation.score(|| learned(&model, shipped), bar);
-        self.tell(name, &score);
-        Ok(score)
-    }
-
-    fn search(&self, start: &RoundCheckpoint) -> anyhow::Result<Search> {
+    fn search(&self, start: &Candidate) -> anyhow::Result<Search> {
         const FILE: &str = "search.json";
         let settings = &self.settings.finetune;
-        let found = self.work.load(FILE)?;
-        let mut search = found.unwrap_or_else(|| Search::new(&start.weights, start.record.score));
+        let found = self.around.work.load(FILE)?;
+        let mut search = found.unwrap_or_else(|| Search::new(&start.weights, start.score));
         while !search.is_done(settings) {
             let stage = format!("generation {}", search.generation + 1);
             let runs = 2 * settings.pairs * settings.scenarios;
             search.step(&Generation {
-                source: self.source,
+                source: self.around.source,
                 settings: self.settings,
-                progress: self.progress.stage(&stage, runs),
+                progress: self.around.progress.stage(&stage, runs),
             })?;
             if search.wants_validation(settings) {
                 let name = format!("generation {}", search.generation);
                 let candidate = search.candidate(settings);
-                let score = self.validate(&name, &candidate)?;
+                let score = self.around.validate(&name, &candidate)?;
                 search.validated(candidate, score);
-                self.work.store(FILE, &search)?;
+                self.around.work.store(FILE, &search)?;
             }
         }
         Ok(search)
     }
-
-    fn tell(&self, name: &str, score: &Score) {
-        let Score {
-            objective,
-            error_rate,
-            mean_seconds,
-            p99_seconds,
-        } = score;
-        self.progress.line(&format!(
-            "{name}: J {objective:.4}, errors {:.3} %, mean {:.1} ms, p99 {:.1} ms",
-            error_rate * 100.0,
-            mean_seconds * 1e3,
-            p99_seconds * 1e3,
-        ));
-    }
 }
 
-/// Data of the last rounds.
-#[derive(Default)]
-struct Window {
-    data: Dataset,
-    /// Decisions of each round in it.
-    decisions: VecDeque<usize>,
-    /// Of the last round.
-    ranges: Ranges,
+/// The last round of a network, which was fitted for the longest: validations of two rounds differ
+/// by as much as chance makes of one.
+fn last(rounds: &[RoundCheckpoint]) -> Option<Candidate> {
+    rounds.last().map(
+        |RoundCheckpoint {
+             record, weights, ..
+         }| Candidate {
+            name: format!("network {}, round {}", record.member, record.round),
+            weights: weights.clone(),
+            score: record.score,
+        },
+    )
 }
 
-impl Window {
-    /// Adds a round and drops those before the last `kept`.
-    fn push(&mut self, round: &Dataset, kept: usize) {
-        while self.decisions.len() >= kept.max(1) {
-            let oldest = self.decisions.pop_front().unwrap_or_default();
-            self.data.remove_first(oldest);
-        }
-        self.data.append(round);
-        self.decisions.push_back(round.len());
-        self.ranges = Ranges::of(round);
-    }
-}
-
-fn chosen(best: &RoundCheckpoint, search: &Search) -> String {
+fn chosen(start: &Candidate, search: &Search) -> String {
     let objective = search.best_score.objective;
     let improved = search
         .records
         .iter()
         .find(|record| record.score.objective.total_cmp(&objective).is_eq())
-        .filter(|_| objective < best.record.score.objective);
-    let round = best.record.round;
+        .filter(|_| objective < start.score.objective);
     match improved {
-        Some(record) => format!("round {round}, generation {}", record.generation),
-        None => format!("round {round}"),
+        Some(record) => format!("{}, generation {}", start.name, record.generation),
+        None => start.name.clone(),
     }
 }

@@ -21,6 +21,7 @@ fn settings() -> Settings {
     };
     settings.network.first = 8;
     settings.network.second = 6;
+    settings.members = 2;
     settings.gather.rounds = 3;
     settings.gather.scenarios = 4;
     settings.fit.window = 2;
@@ -61,10 +62,15 @@ fn the_same_run_gives_the_same_files_and_so_does_an_interrupted_one() {
     let whole = train_in(&at("whole"), &settings);
     let again = train_in(&at("again"), &settings);
 
-    // As if the third round had been interrupted: the second one's data have to come again.
+    // As if the second network's third round had been interrupted: the second one's data have to
+    // come again.
     fs::create_dir(at("resumed")).unwrap();
-    for file in ["run.yaml", "baselines.json", "round-1.json", "round-2.json"] {
-        fs::copy(at("whole").join(file), at("resumed").join(file)).unwrap();
+    for entry in fs::read_dir(at("whole")).unwrap() {
+        let file = entry.unwrap().file_name();
+        let later = ["network-2-round-3.json", "mean.json", "search.json"];
+        if !later.iter().any(|later| file == *later) {
+            fs::copy(at("whole").join(&file), at("resumed").join(&file)).unwrap();
+        }
     }
     let resumed = train_in(&at("resumed"), &settings);
     assert_eq!(whole, resumed);
@@ -98,7 +104,8 @@ fn what_it_writes_is_a_model_that_the_proxy_loads() {
         "trainer train",
         "| Seed | 1 |",
         "peak_ewma",
-        "round 3",
+        "network 2, round 3",
+        "mean of the networks",
         "rounds: 3",
     ] {
         assert!(card.contains(text), "the card lacks {text:?}");
@@ -115,13 +122,42 @@ fn another_seed_gives_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings();
     settings.gather.rounds = 1;
+    settings.members = 1;
     settings.finetune.generations = 0;
     let first = train_in(&folder.path().join("1"), &settings);
     settings.seed = 2;
     let second = train_in(&folder.path().join("2"), &settings);
     assert_ne!(first.weights, second.weights);
+    assert_eq!(first.history.chosen, "network 1, round 1");
+    assert_eq!(first.history.mean, None);
     assert_eq!(
         first.history.baselines, second.history.baselines,
         "validation scenarios do not depend on the seed"
     );
+}
+
+#[test]
+fn several_networks_are_those_of_their_seeds_and_the_model_may_be_their_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings();
+    settings.finetune.generations = 0;
+    let both = train_in(&folder.path().join("both"), &settings);
+    settings.members = 1;
+    let alone = [1, 2].map(|seed| {
+        settings.seed = seed;
+        train_in(&folder.path().join(seed.to_string()), &settings)
+    });
+    let weights = alone.each_ref().map(|trained| trained.weights.clone());
+    let score = |trained: &Trained| trained.history.score;
+    let mean = both.history.mean.expect("there are two networks");
+    let scores = [score(&alone[0]), score(&alone[1]), mean];
+    let best = (0..3).min_by(|a, b| scores[*a].objective.total_cmp(&scores[*b].objective));
+    let expected = [
+        ("network 1, round 3", weights[0].clone()),
+        ("network 2, round 3", weights[1].clone()),
+        ("mean of 2 networks", Weights::mean_of(&weights).unwrap()),
+    ];
+    let (name, weights) = &expected[best.expect("there are three")];
+    assert_eq!(both.history.chosen, *name);
+    assert_eq!(both.weights, *weights);
 }

@@ -94,7 +94,7 @@ impl Panel {
             .filter(|(_, row)| is_used(row))
             .map(|(input, _)| input);
         let start = used.next();
-        let end = used.last().or(start).map_or(0, |last| last + 1);
+        let end = used.next_back().or(start).map_or(0, |last| last + 1);
         let inputs = start.unwrap_or(0)..end;
         let weights = &weights[inputs.start * outputs..inputs.end * outputs];
         Self {
