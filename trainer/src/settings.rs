@@ -201,7 +201,7 @@ impl Default for ValidateSettings {
 impl Default for FinetuneSettings {
     fn default() -> Self {
         Self {
-            generations: 56,
+            generations: 0,
             pairs: 12,
             scenarios: 12,
             thinning: 1.0,
