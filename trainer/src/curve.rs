@@ -16,8 +16,8 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws the objective J over the rounds of each network and, right of them, generations of the search; all
-/// generations together are as wide as the rounds.
+/// Draws the objective J over the rounds of each network and, right of them, generations of the
+/// search; all generations together are as wide as the rounds.
 ///
 /// # Errors
 /// When the chart cannot be drawn.
