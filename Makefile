@@ -43,7 +43,7 @@ bench: ## Release benchmarks and instructions per proxied request
 
 # The next version unless OUT names another; versions are never overwritten.
 OUT ?= models/default/$(shell expr $$(ls models/default | grep -E '^[0-9]+$$' | sort -n | tail -1) + 1)
-train: ## A new version of models/default from simulation: some 6 minutes on two cores
+train: ## A new version of models/default from simulation: some 10 minutes on two cores
 	cargo build --locked --release -p lb-trainer
 	$(TARGET)/release/trainer train --out $(OUT) $(ARGS)
 
