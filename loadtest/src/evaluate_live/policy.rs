@@ -52,9 +52,7 @@ const ALL: [Entry; 11] = [
     Entry {
         name: "learned",
         label: "onnx",
-        // A development build scores several times as slow as a release, and a model beyond its
-        // budget is refused for the version before it.
-        settings: || json!({ "type": "onnx", "score_budget": "1ms" }),
+        settings: || json!({ "type": "onnx" }),
     },
     plain!("peak_ewma"),
     plain!("least_request"),
@@ -192,7 +190,7 @@ mod tests {
         );
         assert_eq!(
             settings("learned"),
-            json!({ "type": "onnx", "score_budget": "1ms", "model": "models/a$$b" })
+            json!({ "type": "onnx", "model": "models/a$$b" })
         );
     }
 }
