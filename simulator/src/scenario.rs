@@ -207,6 +207,8 @@ pub struct Outlier {
     pub base_ejection: f64,
     /// Most members ejected at once, as a share of all.
     pub max_ejection: f64,
+    /// How many times as often as most other ready members one must fail.
+    pub min_error_ratio: f32,
 }
 
 /// Retries of requests that failed without a time-out.

@@ -141,6 +141,9 @@ pub struct OutlierDetection {
     pub base_ejection_time: Duration,
     /// Most endpoints ejected at once, as a share of all, 0 to 1. Default 0.5.
     pub max_ejection: f64,
+    /// How many times as often as most other ready endpoints one must fail, from 0, which does
+    /// not compare. Default 10.
+    pub min_error_ratio: f64,
 }
 
 impl Default for OutlierDetection {
@@ -150,6 +153,7 @@ impl Default for OutlierDetection {
             interval: Duration::from_secs(10),
             base_ejection_time: Duration::from_secs(30),
             max_ejection: 0.5,
+            min_error_ratio: 10.0,
         }
     }
 }

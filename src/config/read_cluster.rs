@@ -195,6 +195,7 @@ fn outlier_detection(place: Option<Place<'_>>) -> Option<OutlierDetection> {
             times,
         ),
         max_ejection: fields.percent("max_ejection_percent", default.max_ejection, 100.0),
+        min_error_ratio: fields.number("min_error_ratio", default.min_error_ratio, 0.0..=1000.0),
     })
 }
 

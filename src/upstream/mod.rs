@@ -14,7 +14,7 @@ use crate::{config, discovery::Declared};
 use arc_swap::{ArcSwap, Guard};
 use lb_policy::{
     policies::Candidates,
-    readiness::{Change, ejections_allowed},
+    readiness::{Change, ejections_allowed, stands_out},
     telemetry::ClusterStats,
     time::Timestamp,
 };
@@ -197,9 +197,7 @@ impl Cluster {
             return;
         }
         let members = self.lock_members();
-        let ejected = members.iter().filter(|m| m.is_ejected()).count();
-        if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected()
-        {
+        if !may_eject(member, &members, settings, now) {
             return;
         }
         member.outlier.eject(settings.base_ejection_time, now);
@@ -263,4 +261,23 @@ impl Cluster {
     fn lock_members(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Member>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a member that has earned an ejection gets it: not too many have one, and it fails more
+/// than most of those that take the traffic with it.
+fn may_eject(
+    member: &Member,
+    members: &[Arc<Member>],
+    settings: &config::OutlierDetection,
+    now: Timestamp,
+) -> bool {
+    let ejected = members.iter().filter(|m| m.is_ejected()).count();
+    if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected() {
+        return false;
+    }
+    let rate = |member: &Member| member.stats().error_rate(now);
+    let is_other = |other: &Member| other.is_ready() && !std::ptr::eq(other, member);
+    let others = members.iter().filter(|other| is_other(other));
+    let rates = others.map(|other| rate(other));
+    stands_out(rate(member), rates, settings.min_error_ratio as f32)
 }

@@ -60,7 +60,7 @@ fn a_tcp_check_takes_an_endpoint_out_that_does_not_listen() {
 fn errors_in_a_row_eject_up_to_the_share_and_the_ejected_return() {
     let mocks = Mocks::start(5);
     let ejecting = ", outlier_detection: { consecutive_5xx: 3, base_ejection_time: 1s, \
-        interval: 1s, max_ejection_percent: 40 }";
+        interval: 1s, max_ejection_percent: 40, min_error_ratio: 0 }";
     let mut edge = Edge::start(&one_cluster(&mocks.addresses(), ejecting));
     (0..4).for_each(|index| mocks[index].inject(FAILING));
     let mut most_ejected = 0;
@@ -79,6 +79,22 @@ fn errors_in_a_row_eject_up_to_the_share_and_the_ejected_return() {
     // A return leaves the share as it was; the counts began anew with the first success.
     shares(&edge, &mocks, 10);
     assert_eq!(shares(&edge, &mocks, 10), [2; 5]);
+}
+
+#[test]
+fn nobody_is_ejected_for_what_most_others_do_too() {
+    let mocks = Mocks::start(5);
+    let ejecting = ", outlier_detection: { consecutive_5xx: 3, base_ejection_time: 60s }";
+    let mut edge = Edge::start(&one_cluster(&mocks.addresses(), ejecting));
+    (0..3).for_each(|index| mocks[index].inject(FAILING));
+    (0..60).for_each(|_| drop(edge.get("/")));
+    await_ready(&mut edge, 5);
+    assert!(counted(&edge, "lb_outlier_ejections_total", &[]) < 0.5);
+    mocks[0].recover();
+    // Its error rate falls by a tenth with each success.
+    (0..150).for_each(|_| drop(edge.get("/")));
+    await_ready(&mut edge, 3);
+    assert_eq!(shares(&edge, &mocks, 9), [3, 0, 0, 3, 3]);
 }
 
 #[test]

@@ -5,4 +5,4 @@ mod health;
 mod outlier;
 
 pub use health::{Change, HealthState};
-pub use outlier::{Outlier, ejections_allowed};
+pub use outlier::{Outlier, ejections_allowed, stands_out};

@@ -1,5 +1,6 @@
-//! Passive ejection of endpoints that answer with errors in a row, after Envoy's outlier
-//! detection: the time grows with each ejection and shrinks again with good behaviour.
+//! Passive ejection of endpoints that answer with errors in a row and fail more than the others,
+//! after Envoy's outlier detection: the time grows with each ejection and shrinks again with
+//! good behaviour.
 
 use crate::time::Timestamp;
 use std::{
@@ -73,6 +74,18 @@ pub fn ejections_allowed(total: usize, max_ejection: f64) -> usize {
     ((total as f64 * max_ejection) as usize).max(least)
 }
 
+/// Whether an endpoint of recent error rate `own` fails at least `ratio` times as often as most
+/// of the `others`; also when there are none. Where most fail, the trouble is not its own, and to
+/// eject it only adds its load to theirs (ADR 30).
+pub fn stands_out(own: f32, others: impl Iterator<Item = f32>, ratio: f32) -> bool {
+    let (mut total, mut better) = (0_usize, 0_usize);
+    for other in others {
+        total += 1;
+        better += usize::from(own >= ratio * other);
+    }
+    total == 0 || 2 * better > total
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,25 @@ mod tests {
             outlier.release_if_due(at(35)),
             "forgiven: five seconds again"
         );
+    }
+
+    #[test]
+    fn who_fails_stands_out_from_most_that_do_not() {
+        let stands_out = |own, others: &[f32]| stands_out(own, others.iter().copied(), 10.0);
+        assert!(stands_out(0.4, &[0.0, 0.04, 0.0]));
+        assert!(
+            !stands_out(0.4, &[0.05, 0.0, 0.05]),
+            "most fail now and then"
+        );
+        assert!(stands_out(1.0, &[1.0, 0.0, 0.0]), "two of four fail");
+        assert!(!stands_out(1.0, &[1.0, 1.0, 0.0]), "three of four fail");
+        assert!(!stands_out(1.0, &[1.0, 0.0]), "half are not most");
+        assert!(stands_out(1.0, &[]), "the only one");
+    }
+
+    #[test]
+    fn a_ratio_of_zero_does_not_compare() {
+        assert!(stands_out(0.1, [1.0; 3].into_iter(), 0.0));
     }
 
     #[test]

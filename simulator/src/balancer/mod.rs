@@ -13,7 +13,7 @@ use crate::{
 };
 use lb_policy::{
     policies::{Decision, Pick, Policy, Scratch},
-    readiness::ejections_allowed,
+    readiness::{ejections_allowed, stands_out},
     request::Request,
     retry::RetryBudget,
     telemetry::{ClusterStats, EndpointStats},
@@ -134,6 +134,12 @@ impl Balancer {
         }
         let ejected = self.members().filter(|m| m.outlier.is_ejected()).count();
         if ejected >= ejections_allowed(self.members().count(), settings.max_ejection) {
+            return false;
+        }
+        let others = self.members().filter(|m| m.is_ready());
+        let others = others.filter(|m| !Arc::ptr_eq(&m.stats, endpoint));
+        let rates = others.map(|m| m.stats.error_rate(now));
+        if !stands_out(endpoint.error_rate(now), rates, settings.min_error_ratio) {
             return false;
         }
         let base = clock::span(settings.base_ejection);

@@ -212,6 +212,8 @@ fn balancing(check: &mut Check, knobs: &Knobs) {
     check.real("outliers.base_ejection_seconds", base, 0.1..=3600.0);
     let share = outliers.max_ejection_share;
     check.real("outliers.max_ejection_share", share, SHARE);
+    let ratio = outliers.min_error_ratio;
+    check.real("outliers.min_error_ratio", ratio, 0.0..=1000.0);
     check.real("panic_threshold", knobs.panic_threshold, SHARE);
     let attempts = knobs.retries.attempts as usize;
     check.count("retries.attempts", attempts, 0..=10);

@@ -300,6 +300,8 @@ section!(Outliers {
     interval_seconds: f64 = 5.0,
     base_ejection_seconds: f64 = 5.0,
     max_ejection_share: f64 = 0.5,
+    /// To most other ready members; 0 ejects whatever they do.
+    min_error_ratio: f64 = 10.0,
 });
 
 section!(Retries {

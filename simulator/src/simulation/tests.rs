@@ -62,6 +62,7 @@ fn everything_happens() -> Scenario {
             interval: 10.0,
             base_ejection: 2.0,
             max_ejection: 0.5,
+            min_error_ratio: 10.0,
         }),
         panic_threshold: 0.5,
         retry: Retry {

@@ -49,6 +49,11 @@ const CLUSTER_CASES: &[(&str, &str, &str)] = &[
         "0 to 100",
     ),
     (
+        "outlier_detection: { min_error_ratio: -1 }",
+        "outlier_detection.min_error_ratio",
+        "from 0 to 1000",
+    ),
+    (
         "outlier_detection: no",
         "outlier_detection",
         "must be one of off",

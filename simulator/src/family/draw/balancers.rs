@@ -43,6 +43,7 @@ pub(super) fn outlier(outliers: &Outliers) -> Option<Outlier> {
         interval: outliers.interval_seconds,
         base_ejection: outliers.base_ejection_seconds,
         max_ejection: outliers.max_ejection_share,
+        min_error_ratio: outliers.min_error_ratio as f32,
     })
 }
 
