@@ -18,7 +18,7 @@ use std::{io::Write, sync::Arc};
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../models/default/6/model.onnx"
+    "/../models/default/7/model.onnx"
 );
 const ENDPOINTS: usize = 16;
 const BALANCERS: usize = 4;
@@ -125,6 +125,7 @@ fn scenario(requests: f64) -> Scenario {
             interval: 10.0,
             base_ejection: 5.0,
             max_ejection: 0.5,
+            min_error_ratio: 10.0,
         }),
         panic_threshold: 0.5,
         retry: Retry {

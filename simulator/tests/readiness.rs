@@ -15,7 +15,7 @@ use worlds::{at, plain, rate, run_with};
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../models/default/6/model.onnx"
+    "/../models/default/7/model.onnx"
 );
 
 const CHECKS: HealthCheck = HealthCheck {
@@ -32,6 +32,7 @@ const EJECTION: Outlier = Outlier {
     interval: 10.0,
     base_ejection: 5.0,
     max_ejection: 0.5,
+    min_error_ratio: 10.0,
 };
 
 /// Requests to server 0 as a share of the fair ones, of those that arrive from `from` to `until`.
@@ -101,17 +102,31 @@ fn errors_in_a_row_eject_for_a_time_and_again() {
     assert!(share_of_first(&scenario, 16.0, 24.0) < 1e-9);
 }
 
-#[test]
-fn no_more_than_the_allowed_share_is_ejected() {
+/// Servers that are still used two seconds after all four have begun to fail everything.
+fn used_while_all_fail(ejection: Outlier) -> usize {
     let mut scenario = plain(4, 0.3, 20.0);
-    scenario.outlier = Some(EJECTION);
+    scenario.outlier = Some(ejection);
     // Panic would hide it: below half of the endpoints everybody is used.
     scenario.panic_threshold = 0.0;
     scenario.changes = (0..4).map(|s| at(5.0, s, Change::FailFast(1.0))).collect();
     scenario.warm_up = 7.0;
     scenario.duration = 9.0;
     let sent = run_with(&scenario, PolicyConfig::RoundRobin).sent;
-    assert_eq!(sent.iter().filter(|count| **count > 0).count(), 2);
+    sent.iter().filter(|count| **count > 0).count()
+}
+
+#[test]
+fn no_more_than_the_allowed_share_is_ejected() {
+    let whatever_others_do = Outlier {
+        min_error_ratio: 0.0,
+        ..EJECTION
+    };
+    assert_eq!(used_while_all_fail(whatever_others_do), 2);
+}
+
+#[test]
+fn nobody_is_ejected_for_what_all_do() {
+    assert_eq!(used_while_all_fail(EJECTION), 4);
 }
 
 #[test]

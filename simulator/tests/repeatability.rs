@@ -25,6 +25,7 @@ fn eventful() -> Scenario {
         interval: 10.0,
         base_ejection: 5.0,
         max_ejection: 0.5,
+        min_error_ratio: 10.0,
     });
     scenario.retry = Retry {
         attempts: 2,

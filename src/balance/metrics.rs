@@ -102,20 +102,15 @@ impl BalanceMetrics {
                 .remove_label_values(&[cluster, reason.as_str()])
                 .ok();
         }
-        for kind in ["policy", "explored", "capped", "new", "fallback"] {
+        for kind in PickKind::WORDS {
             self.kinds.remove_label_values(&[cluster, kind]).ok();
         }
     }
 
     pub(super) fn cluster(&self, cluster: &str, policy: &str) -> DecisionMetrics {
-        let kind = |kind| self.kinds.with_label_values(&[cluster, kind]);
         DecisionMetrics {
             duration: self.duration.with_label_values(&[cluster, policy]),
-            policy: kind("policy"),
-            explored: kind("explored"),
-            capped: kind("capped"),
-            new: kind("new"),
-            fallback: kind("fallback"),
+            kinds: PickKind::WORDS.map(|kind| self.kinds.with_label_values(&[cluster, kind])),
             fallbacks: FallbackReason::ALL.map(|reason| {
                 self.fallbacks
                     .with_label_values(&[cluster, reason.as_str()])
@@ -128,26 +123,16 @@ impl BalanceMetrics {
 #[derive(Debug)]
 pub(super) struct DecisionMetrics {
     duration: Histogram,
-    policy: IntCounter,
-    explored: IntCounter,
-    capped: IntCounter,
-    new: IntCounter,
-    fallback: IntCounter,
+    kinds: [IntCounter; PickKind::WORDS.len()],
     fallbacks: [IntCounter; FallbackReason::ALL.len()],
 }
 
 impl DecisionMetrics {
     pub(super) fn decided(&self, pick: &Pick, time: Duration) {
         self.duration.observe(time.as_secs_f64());
-        match pick.kind {
-            PickKind::Policy => self.policy.inc(),
-            PickKind::Explored => self.explored.inc(),
-            PickKind::Capped => self.capped.inc(),
-            PickKind::New => self.new.inc(),
-            PickKind::Fallback(reason) => {
-                self.fallback.inc();
-                self.fallbacks[reason as usize].inc();
-            }
+        self.kinds[pick.kind.index()].inc();
+        if let PickKind::Fallback(reason) = pick.kind {
+            self.fallbacks[reason as usize].inc();
         }
     }
 }

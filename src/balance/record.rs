@@ -6,9 +6,8 @@ use lb_decisions::DecisionRecord;
 use lb_policy::{
     features::schema_id,
     model::Model,
-    policies::{Decision, Explanation, Pick, PickKind, Scoring},
+    policies::{Decision, Explanation, Pick, Scoring},
 };
-use std::borrow::Cow;
 
 /// What decides, in the words of the record.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ impl Decider<'_> {
             model: self.model.map_or("", Model::name).to_owned(),
             model_version: self.model.map_or(0, Model::version),
             schema: schema_id().to_owned(),
-            kind: kind(pick.kind).into_owned(),
+            kind: pick.kind.to_string(),
             candidates: ids.collect(),
             features,
             context: context.to_vec(),
@@ -61,16 +60,6 @@ fn scoring(policy: &config::Policy) -> Option<Scoring> {
         config::Scoring::PerRequest => Scoring::PerRequest,
         config::Scoring::Interval(interval) => Scoring::Interval(interval),
     })
-}
-
-fn kind(kind: PickKind) -> Cow<'static, str> {
-    match kind {
-        PickKind::Policy => Cow::Borrowed("policy"),
-        PickKind::Explored => Cow::Borrowed("explored"),
-        PickKind::Capped => Cow::Borrowed("capped"),
-        PickKind::New => Cow::Borrowed("new"),
-        PickKind::Fallback(reason) => Cow::Owned(format!("fallback_{}", reason.as_str())),
-    }
 }
 
 fn unix_micros() -> i64 {

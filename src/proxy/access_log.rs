@@ -4,7 +4,6 @@
 
 use super::context::RequestContext;
 use crate::config;
-use lb_policy::policies::PickKind;
 use pingora_proxy::Session;
 use prometheus::{IntCounter, Registry, core::Collector};
 use serde::Serialize;
@@ -184,20 +183,10 @@ impl<'a> Line<'a> {
             policy: balancer.map(|balancer| balancer.policy_name()),
             model: model.map(|model| model.name()),
             model_version: model.map(|model| model.version()),
-            pick: ctx.pick.map(|pick| kind_name(pick.kind)),
+            pick: ctx.pick.map(|pick| pick.kind.as_str()),
             propensity: ctx.pick.map(|pick| pick.propensity),
             reason: ctx.failure.map(|failure| failure.as_str()),
         }
-    }
-}
-
-fn kind_name(kind: PickKind) -> &'static str {
-    match kind {
-        PickKind::Policy => "policy",
-        PickKind::Explored => "explored",
-        PickKind::Capped => "capped",
-        PickKind::New => "new",
-        PickKind::Fallback(_) => "fallback",
     }
 }
 

@@ -8,6 +8,8 @@ use std::ops::Range;
 const SIZE: (u32, u32) = (800, 480);
 /// Room above and below the curve, as a share of its height.
 const MARGIN: f64 = 0.08;
+/// Colors of the networks' lines.
+const BLUES: [RGBColor; 3] = [BLUE, RGBColor(90, 160, 255), RGBColor(60, 60, 130)];
 
 /// A line of the chart.
 struct Line {
@@ -47,7 +49,7 @@ fn lines(history: &History) -> Vec<Line> {
     let width = if search.is_empty() { 1.0 } else { 2.0 } * last_round;
     let of_member = |member| Line {
         name: format!("network {member}, rounds"),
-        color: BLUE,
+        color: BLUES[(member - 1) % BLUES.len()],
         points: rounds()
             .filter(|record| record.member == member)
             .map(|record| (record.round as f64, record.score.objective))

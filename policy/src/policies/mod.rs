@@ -79,6 +79,37 @@ pub enum PickKind {
     Fallback(FallbackReason),
 }
 
+impl PickKind {
+    /// The words of all kinds, each at its index.
+    pub const WORDS: [&'static str; 5] = ["policy", "explored", "capped", "new", "fallback"];
+
+    /// Index of the kind, the same whatever the reason of a fallback.
+    pub fn index(self) -> usize {
+        match self {
+            Self::Policy => 0,
+            Self::Explored => 1,
+            Self::Capped => 2,
+            Self::New => 3,
+            Self::Fallback(_) => 4,
+        }
+    }
+
+    /// The word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS[self.index()]
+    }
+}
+
+/// The word, of a fallback with its reason: `fallback_stale`.
+impl fmt::Display for PickKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fallback(reason) => write!(f, "{}_{}", self.as_str(), reason.as_str()),
+            _ => f.write_str(self.as_str()),
+        }
+    }
+}
+
 /// Why a model's answer was not used, or not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallbackReason {
@@ -169,5 +200,28 @@ impl Pick {
             propensity,
             kind: PickKind::Policy,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_choice_has_a_word_of_its_own() {
+        let stale = PickKind::Fallback(FallbackReason::Stale);
+        let kinds = [
+            PickKind::Policy,
+            PickKind::Explored,
+            PickKind::Capped,
+            PickKind::New,
+            stale,
+        ];
+        assert_eq!(kinds.map(PickKind::as_str), PickKind::WORDS);
+        let written = kinds.map(|kind| kind.to_string());
+        assert_eq!(
+            written,
+            ["policy", "explored", "capped", "new", "fallback_stale"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lb_decisions::{DecisionRecord, WriteError, Writer};
-use lb_policy::{features, policies::PickKind, request::Outcome};
+use lb_policy::{features, request::Outcome};
 use lb_simulator::{
     contender::{Contender, ModelInfo},
     observer::{Observed, Observer, Upcoming},
@@ -76,7 +76,7 @@ impl Trace {
                 .map_or_else(String::new, |m| m.name.clone()),
             model_version: self.model.as_ref().map_or(0, |model| model.version),
             schema: self.schema.clone(),
-            kind: kind(decision.kind),
+            kind: decision.kind.to_string(),
             candidates: servers
                 .map(|server| format!("server-{server}:80"))
                 .collect(),
@@ -138,16 +138,6 @@ impl Observer for Trace {
             Ok(()) => self.written += 1,
             Err(error) => self.error = Some(error),
         }
-    }
-}
-
-fn kind(kind: PickKind) -> String {
-    match kind {
-        PickKind::Policy => "policy".to_owned(),
-        PickKind::Explored => "explored".to_owned(),
-        PickKind::Capped => "capped".to_owned(),
-        PickKind::New => "new".to_owned(),
-        PickKind::Fallback(reason) => format!("fallback_{}", reason.as_str()),
     }
 }
 
