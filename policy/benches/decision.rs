@@ -18,6 +18,8 @@ use lb_policy::{
 };
 use std::{hint::black_box, sync::Arc, time::Duration};
 
+/// The latest trained version.
+const SHIPPED: &[u8] = include_bytes!("../../models/default/7/model.onnx");
 /// Of 128 a model scores a shortlist.
 const CANDIDATES: [usize; 5] = [2, 8, 16, 32, 128];
 /// Requests that warm each endpoint's telemetry: enough for every window and average to fill.
@@ -93,9 +95,12 @@ fn decisions(criterion: &mut Criterion) {
     let policies = [
         (
             "onnx_linear",
-            onnx(&default_model::network().expect("the table has its features")),
+            onnx(&exported(
+                &default_model::network().expect("the table has its features"),
+            )),
         ),
-        ("onnx_study_32_24", onnx(&study_net(1, 32, 24))),
+        ("onnx_study_32_24", onnx(&exported(&study_net(1, 32, 24)))),
+        ("onnx_shipped", onnx(SHIPPED)),
         ("peak_ewma", build(&PolicyConfig::PEAK_EWMA)),
         ("least_request", build(&PolicyConfig::LEAST_REQUEST)),
         ("round_robin", build(&PolicyConfig::RoundRobin)),
@@ -126,10 +131,13 @@ fn decide(policy: &dyn Policy, world: &World, scratch: &mut Scratch) -> usize {
     pick.expect("there are candidates").index
 }
 
+fn exported(network: &dyn Network) -> Vec<u8> {
+    Export::new("bench", 1, "made for a benchmark").model(network)
+}
+
 /// The learned policy as configured by default, the native runtime scoring.
-fn onnx(network: &dyn Network) -> Box<dyn Policy> {
-    let model = Export::new("bench", 1, "made for a benchmark").model(network);
-    let scorer: Arc<dyn Scorer> = Arc::from(compile_native(&model).expect("a model of our own"));
+fn onnx(model: &[u8]) -> Box<dyn Policy> {
+    let scorer: Arc<dyn Scorer> = Arc::from(compile_native(model).expect("a model of our own"));
     let fallback = build(&PolicyConfig::PEAK_EWMA);
     Box::new(Onnx::new(scorer, OnnxSettings::default(), fallback))
 }

@@ -6,7 +6,6 @@ mod metrics_text;
 mod scrape;
 mod client;
 mod models;
-mod child;
 mod stage;
 mod summary;
 mod script;

@@ -1,8 +1,9 @@
 //! What the demo runs on: a folder, six back ends and the proxy. All of it is gone when the stage
 //! is dropped.
 
-use super::{child::Child, client, models, scrape::Scrape};
+use super::{client, models, scrape::Scrape};
 use anyhow::{Context as _, Result, bail};
+use loadtest::processes::{Child, mock_address, proxy_address};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
@@ -72,8 +73,12 @@ impl Stage {
             .arg(&config)
             .envs(variables(folder.path(), &back_ends));
         let mut proxy = Child::start("the proxy", &mut command)?;
-        let admin_address = proxy.wait_for(|line| listening(line, "kind=admin")).await?;
-        let proxy_address = proxy.wait_for(|line| listening(line, "kind=proxy")).await?;
+        let admin_address = proxy
+            .wait_for(|line| proxy_address(line, "kind=admin"))
+            .await?;
+        let proxy_address = proxy
+            .wait_for(|line| proxy_address(line, "kind=proxy"))
+            .await?;
         let mut stage = Self {
             proxy,
             proxy_address,
@@ -242,22 +247,6 @@ fn variables(folder: &Path, back_ends: &[BackEnd]) -> Vec<(String, String)> {
     variables
 }
 
-/// The address in a log line `… listening kind=proxy address=127.0.0.1:8080`.
-fn listening(line: &str, kind: &str) -> Option<SocketAddr> {
-    let (_, told) = line.split_once("listening ")?;
-    let address = told.strip_prefix(kind)?.trim().strip_prefix("address=")?;
-    address.parse().ok()
-}
-
-/// The address in `listening inventory-service api-1 127.0.0.1:40000`.
-fn mock_address(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix("listening ")?
-        .split_whitespace()
-        .nth(2)?
-        .parse()
-        .ok()
-}
-
 /// Whether `/policy` shows this version in every cluster.
 fn serves(policy: &Value, version: u64) -> bool {
     let clusters = policy["clusters"].as_array().map_or(&[][..], Vec::as_slice);
@@ -287,18 +276,6 @@ mod tests {
             panic!("the demo needs no registry");
         };
         assert_eq!(endpoints.len(), SPEEDS.len());
-    }
-
-    #[test]
-    fn addresses_are_found_in_what_the_children_say() {
-        let line = "2026-11-23T10:00:00.000Z INFO  listening kind=proxy address=127.0.0.1:8080";
-        assert_eq!(listening(line, "kind=proxy"), "127.0.0.1:8080".parse().ok());
-        assert_eq!(listening(line, "kind=admin"), None);
-        assert_eq!(
-            mock_address("listening inventory-service api-1 127.0.0.1:4"),
-            "127.0.0.1:4".parse().ok()
-        );
-        assert_eq!(mock_address("WARN something else"), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A process that this one starts. It ends with its owner, whatever way the owner ends, and its last words
-//! are kept for an error message.
+//! A process that this one starts. It ends with its owner, whatever way the owner ends, and its
+//! last words are kept for an error message.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::{
@@ -60,6 +60,11 @@ impl Child {
         listen(stdout, sender.clone(), Arc::clone(&child.last_words))?;
         listen(stderr, sender, Arc::clone(&child.last_words))?;
         Ok(child)
+    }
+
+    /// Its process identifier.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Waits for the first line that `find` finds something in.
@@ -160,7 +165,7 @@ mod tests {
             .await
             .unwrap();
         child.check_running().unwrap();
-        let process = format!("/proc/{}", child.process.id());
+        let process = format!("/proc/{}", child.id());
         assert!(std::fs::exists(&process).unwrap());
         drop(child);
         assert!(!std::fs::exists(&process).unwrap());

@@ -1,5 +1,5 @@
-//! Processes that a program of this crate starts around itself, the proxy and mock services, and
-//! questions to them.
+//! Processes that a program starts around itself, the proxy and mock services, and questions to
+//! them. The proxy's demo starts its own with them too.
 //!
 //! A module uses only modules above its own line.
 
