@@ -147,7 +147,7 @@ fn model_check_tells_what_would_be_served() {
     let found: Value = serde_json::from_str(&json.out).expect("one JSON object");
     assert_eq!(
         (&found["name"], &found["version"]),
-        (&"default".into(), &7.into())
+        (&"default".into(), &6.into())
     );
     assert_eq!(found["runtime"], "native");
     assert_eq!(found["sha256"].as_str().map(str::len), Some(64));
