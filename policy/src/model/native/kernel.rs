@@ -225,7 +225,6 @@ fn add_two<const W: usize>(
 
 /// By index and not by iterators: with debug assertions those check every element, and a scoring
 /// takes seven times as long.
-#[expect(clippy::needless_range_loop, reason = "see above")]
 #[inline(always)]
 fn add_product<const W: usize>(sums: &mut [f32; W], weights: &[f32; W], input: f32) {
     for column in 0..W {
