@@ -45,10 +45,14 @@ fn every_path_answers_with_its_kind_and_secrets_are_left_out() {
 #[test]
 fn state_is_shown_as_it_is() {
     let backends = Backends::start(2);
-    let edge = edge(&backends);
+    let mut edge = edge(&backends);
     for _ in 0..10 {
         assert_eq!(edge.get("/").status, 200);
     }
+    // A client has its answer a little before the proxy is done with the request.
+    edge.await_true("nothing is in flight", |edge| {
+        edge.metric("lb_endpoint_inflight", &[]) == Some(0.0)
+    });
     let clusters = edge.admin_get("/clusters").json();
     assert_eq!(clusters[0]["name"], "web");
     assert_eq!(clusters[0]["policy"], "onnx");
