@@ -3,7 +3,7 @@
 
 use super::{client, models, scrape::Scrape};
 use anyhow::{Context as _, Result, bail};
-use loadtest::processes::{Child, mock_address, proxy_address};
+use loadtest::processes::{Child, mock_address, proxy_addresses};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
@@ -73,12 +73,7 @@ impl Stage {
             .arg(&config)
             .envs(variables(folder.path(), &back_ends));
         let mut proxy = Child::start("the proxy", &mut command)?;
-        let admin_address = proxy
-            .wait_for(|line| proxy_address(line, "kind=admin"))
-            .await?;
-        let proxy_address = proxy
-            .wait_for(|line| proxy_address(line, "kind=proxy"))
-            .await?;
+        let (proxy_address, admin_address) = proxy_addresses(&mut proxy).await?;
         let mut stage = Self {
             proxy,
             proxy_address,

@@ -193,11 +193,15 @@ impl Cluster {
         let Some(settings) = &self.settings.outlier_detection else {
             return;
         };
-        if !member.outlier.observe(is_error, settings.consecutive_5xx) {
+        if !member.outlier.observe(is_error, settings.consecutive_5xx)
+            || !self.fails_more_than_most(member, settings.min_error_ratio as f32, now)
+        {
             return;
         }
         let members = self.lock_members();
-        if !may_eject(member, &members, settings, now) {
+        let ejected = members.iter().filter(|m| m.is_ejected()).count();
+        if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected()
+        {
             return;
         }
         member.outlier.eject(settings.base_ejection_time, now);
@@ -209,6 +213,16 @@ impl Cluster {
             member.stats().id()
         );
         self.rebuild();
+    }
+
+    /// Whether `member` stands out from the others that are ready. Without the lock: where all
+    /// fail, every error asks.
+    fn fails_more_than_most(&self, member: &Member, ratio: f32, now: Timestamp) -> bool {
+        let ready = self.ready.load();
+        let is_other = |other: &Member| other.is_ready() && !std::ptr::eq(other, member);
+        let others = ready.members.iter().filter(|other| is_other(other));
+        let rates = others.map(|other| other.stats().error_rate(now));
+        stands_out(member.stats().error_rate(now), rates, ratio)
     }
 
     /// Ends ejections that are due.
@@ -261,23 +275,4 @@ impl Cluster {
     fn lock_members(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Member>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a member that has earned an ejection gets it: not too many have one, and it fails more
-/// than most of those that take the traffic with it.
-fn may_eject(
-    member: &Member,
-    members: &[Arc<Member>],
-    settings: &config::OutlierDetection,
-    now: Timestamp,
-) -> bool {
-    let ejected = members.iter().filter(|m| m.is_ejected()).count();
-    if ejected >= ejections_allowed(members.len(), settings.max_ejection) || member.is_ejected() {
-        return false;
-    }
-    let rate = |member: &Member| member.stats().error_rate(now);
-    let is_other = |other: &Member| other.is_ready() && !std::ptr::eq(other, member);
-    let others = members.iter().filter(|other| is_other(other));
-    let rates = others.map(|other| rate(other));
-    stands_out(rate(member), rates, settings.min_error_ratio as f32)
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use loadtest::processes::{Child, ask, mock_address, proxy_address};
+use loadtest::processes::{Child, ask, mock_address, proxy_addresses};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -99,12 +99,7 @@ impl Stage {
         let mut command = Command::new(&parts.proxy);
         command.args(["run", "-c"]).arg(&file);
         let mut proxy = Child::start("the proxy", &mut command)?;
-        let admin_address = proxy
-            .wait_for(|line| proxy_address(line, "kind=admin"))
-            .await?;
-        let proxy_address = proxy
-            .wait_for(|line| proxy_address(line, "kind=proxy"))
-            .await?;
+        let (proxy_address, admin_address) = proxy_addresses(&mut proxy).await?;
         let mut stage = Stage {
             proxy,
             proxy_address,

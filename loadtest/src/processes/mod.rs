@@ -36,10 +36,22 @@ pub fn program(given: Option<PathBuf>, option: &str, name: &str) -> Result<PathB
 
 /// The address in a log line of the proxy, `… listening kind=proxy address=127.0.0.1:8080`; `kind`
 /// is `kind=proxy` or `kind=admin`.
-pub fn proxy_address(line: &str, kind: &str) -> Option<SocketAddr> {
+fn proxy_address(line: &str, kind: &str) -> Option<SocketAddr> {
     let (_, told) = line.split_once("listening ")?;
     let address = told.strip_prefix(kind)?.trim().strip_prefix("address=")?;
     address.parse().ok()
+}
+
+/// Waits for both addresses of a proxy that starts, the one that it serves on and that of its
+/// admin port; they are told in the other order.
+///
+/// # Errors
+/// As [`Child::wait_for`].
+pub async fn proxy_addresses(proxy: &mut Child) -> Result<(SocketAddr, SocketAddr)> {
+    let admin = proxy.wait_for(|line| proxy_address(line, "kind=admin"));
+    let admin = admin.await?;
+    let serving = proxy.wait_for(|line| proxy_address(line, "kind=proxy"));
+    Ok((serving.await?, admin))
 }
 
 /// The address in a line of `services-mock`, `listening inventory-service api-1 127.0.0.1:40000`.

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::processes::ask::{self, Question};
-use crate::processes::{Child, mock_address, proxy_address};
+use crate::processes::{Child, mock_address, proxy_addresses};
 use crate::shop_run::config::{self, Endpoints, Layout};
 use crate::shop_run::mailbox::Mailbox;
 use crate::shop_run::setting::{DEGRADED, Programs, SERVICES, Setting, State};
@@ -339,7 +339,6 @@ async fn start_proxy(programs: &Programs, layout: &Layout<'_>) -> Result<(Child,
     let mut command = Command::new(&programs.proxy);
     command.args(["run", "-c"]).arg(&file);
     let mut proxy = Child::start("the proxy", &mut command)?;
-    let admin = proxy.wait_for(|line| proxy_address(line, "kind=admin"));
-    let admin = admin.await?;
+    let (_, admin) = proxy_addresses(&mut proxy).await?;
     Ok((proxy, admin))
 }
