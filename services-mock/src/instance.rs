@@ -205,11 +205,12 @@ impl Instance {
 
     /// Takes an answer into the load report.
     pub(crate) fn record_answer(&self, status: StatusCode, took: Duration, now: Instant) {
-        self.latency.record(took);
         self.requests.record(1.0, now);
         self.present.record(took.as_secs_f64(), now);
         if status.is_server_error() {
             self.errors.record(1.0, now);
+        } else {
+            self.latency.record(took);
         }
     }
 

@@ -19,9 +19,10 @@ pub(crate) struct Load {
     pub(crate) cpu_utilization: f64,
     /// Busy slots and queued requests by slots; above 1 there is a queue.
     pub(crate) application_utilization: f64,
-    /// Requests present.
+    /// Requests present; the one whose answer carries this is among them.
     pub(crate) inflight: u64,
-    /// Mean of recent answers in milliseconds; missing before the first.
+    /// Mean time to recent answers below 500 in milliseconds, for quick errors would flatter;
+    /// missing before the first.
     pub(crate) latency_ms: Option<f64>,
     /// Answers per second lately.
     pub(crate) requests_per_second: f64,

@@ -131,7 +131,7 @@ impl Metrics {
     }
 }
 
-/// One request underway; counted as cancelled when dropped unfinished.
+/// One request underway; counted as cancelled when dropped without an answer.
 #[derive(Debug)]
 pub(crate) struct Underway<'a> {
     metrics: &'a Metrics,
@@ -140,8 +140,8 @@ pub(crate) struct Underway<'a> {
 }
 
 impl Underway<'_> {
-    /// Ends the request and tells how long it took.
-    pub(crate) fn finish(mut self, status: StatusCode) -> Duration {
+    /// Notes the answer and tells how long it took; the request is over when this is dropped.
+    pub(crate) fn answered(&mut self, status: StatusCode) -> Duration {
         self.status = Some(status);
         self.began.elapsed()
     }
@@ -162,13 +162,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn finished_and_dropped_requests_are_counted_and_leave_none_in_flight() {
+    async fn answered_and_dropped_requests_are_counted_and_leave_none_in_flight() {
         let metrics = Metrics::new("user-service", "u1");
-        let finished = metrics.begin(Instant::now());
+        let mut answered = metrics.begin(Instant::now());
         let dropped = metrics.begin(Instant::now());
         assert_eq!(metrics.in_flight(), 2);
-        finished.finish(StatusCode::OK);
-        drop(dropped);
+        answered.answered(StatusCode::OK);
+        assert_eq!(metrics.in_flight(), 2);
+        drop((answered, dropped));
         let counts = metrics.counts();
         assert_eq!((counts.with_status(200), counts.cancelled), (1, 1));
         assert_eq!(metrics.in_flight(), 0);

@@ -137,7 +137,8 @@ async fn answers_report_load_unless_switched_off() {
     let answer = get(mock.addr(), "/").await.unwrap();
     let report = answer.header("endpoint-load-metrics");
     assert!(report.starts_with("TEXT cpu_utilization=0.000, application_utilization=0.000, "));
-    assert!(report.contains("named_metrics.inflight=0"), "{report}");
+    // The one that is being answered.
+    assert!(report.contains("named_metrics.inflight=1"), "{report}");
     // Two answers within the first second.
     let rate = report.split_once("rps_fractional=").unwrap().1;
     let rate: f64 = rate.split(',').next().unwrap().parse().unwrap();
@@ -282,7 +283,11 @@ async fn dropping_closes_port_and_connections() {
 }
 
 #[tokio::test]
-async fn answers_of_500_and_above_are_reported_as_errors() {
+async fn answers_of_500_and_above_are_reported_as_errors_and_in_no_latency() {
+    let mock = start(|_| ()).await;
+    let answer = get(mock.addr(), "/status/503").await.unwrap();
+    let report = answer.header("endpoint-load-metrics");
+    assert!(!report.contains("latency_ms"), "{report}");
     let mock = start(|_| ()).await;
     get(mock.addr(), "/status/404").await.unwrap();
     let answer = get(mock.addr(), "/status/404").await.unwrap();

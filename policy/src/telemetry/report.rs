@@ -12,11 +12,12 @@ use std::{
 /// negative numbers count as not said, and large ones are cut on entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoadReport {
-    /// Requests in flight at the endpoint, from all balancers.
+    /// Requests in flight at the endpoint, from all balancers. With a response the request that it
+    /// answers is among them, as it is among the balancer's own.
     pub in_flight: Option<f32>,
     /// Utilisation, 1.0 is fully busy.
     pub utilization: Option<f32>,
-    /// Recent latency as the endpoint sees it.
+    /// Recent latency as the endpoint sees it, of answers that are no errors.
     pub latency: Option<Duration>,
     /// Requests that the endpoint serves per second, from all balancers.
     pub requests_per_second: Option<f32>,

@@ -103,12 +103,14 @@ async fn traffic(
     body: Incoming,
     trace: &Trace,
 ) -> Answer {
-    let underway = instance.metrics.begin(Instant::now());
+    // Counted until the answer is on its way: the report that goes with it says so too, and the
+    // balancer's own count still has it then.
+    let mut underway = instance.metrics.begin(Instant::now());
     let mut answer = match read_body(body, LARGEST_BODY).await {
         Ok(body) => serve(instance, work, head, &body, trace).await,
         Err((status, reason)) => problem(status, reason, head),
     };
-    let took = underway.finish(answer.status());
+    let took = underway.answered(answer.status());
     let now = Instant::now();
     instance.record_answer(answer.status(), took, now);
     if instance.reports_load {
