@@ -1,5 +1,5 @@
-//! The curve of a run as SVG: how the networks fared from round to round, and the best mean of some
-//! through the search, beside policies written by hand.
+//! The curve of a run as SVG: how the networks fared from round to round, and their mean through
+//! the search, beside policies written by hand.
 
 use crate::train::History;
 use plotters::prelude::*;
@@ -9,14 +9,7 @@ const SIZE: (u32, u32) = (800, 480);
 /// Room above and below the curve, as a share of its height.
 const MARGIN: f64 = 0.08;
 /// Colors of the networks' lines.
-const BLUES: [RGBColor; 6] = [
-    BLUE,
-    RGBColor(90, 160, 255),
-    RGBColor(60, 60, 130),
-    RGBColor(150, 190, 230),
-    RGBColor(0, 110, 170),
-    RGBColor(120, 120, 200),
-];
+const BLUES: [RGBColor; 3] = [BLUE, RGBColor(90, 160, 255), RGBColor(60, 60, 130)];
 
 /// A line of the chart.
 struct Line {
@@ -73,8 +66,8 @@ fn lines(history: &History) -> Vec<Line> {
         color,
         points: vec![(0.0, objective), (width.max(1.0), objective)],
     };
-    if let Some(mean) = history.best_mean() {
-        lines.push(across(&mean.name(), CYAN, mean.score.objective));
+    if let Some(mean) = &history.mean {
+        lines.push(across("mean of the networks", CYAN, mean.objective));
     }
     let colors = [BLACK, GREEN, MAGENTA];
     for (baseline, color) in history.baselines.iter().zip(colors.into_iter().cycle()) {
@@ -133,12 +126,7 @@ fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        finetune::SearchRecord,
-        member::RoundRecord,
-        train::{Baseline, MeanRecord},
-        validate::Score,
-    };
+    use crate::{finetune::SearchRecord, member::RoundRecord, train::Baseline, validate::Score};
 
     fn score(objective: f64) -> Score {
         Score {
@@ -157,10 +145,7 @@ mod tests {
                 policy: "peak_ewma".to_owned(),
                 score: score(-0.7),
             }],
-            means: vec![MeanRecord {
-                networks: vec![1, 2],
-                score: score(-0.6),
-            }],
+            mean: Some(score(-0.6)),
             rounds: numbers
                 .map(|(member, round)| RoundRecord {
                     member,
@@ -187,7 +172,7 @@ mod tests {
         for text in [
             "network 1, rounds",
             "network 2, rounds",
-            "mean of networks 1 and 2",
+            "mean of the networks",
             "search, 16 generations",
             "peak_ewma",
             "objective J",

@@ -211,8 +211,8 @@ fn table(history: &History) -> String {
         let name = format!("network {}, round {}", record.member, record.round);
         text.push_str(&row(&name, &record.score, Some(record.loss)));
     }
-    for mean in &history.means {
-        text.push_str(&row(&mean.name(), &mean.score, None));
+    if let Some(mean) = &history.mean {
+        text.push_str(&row("mean of the networks", mean, None));
     }
     for record in &history.search {
         let name = format!("generation {}", record.generation);

@@ -14,8 +14,6 @@ const MAX_THREADS: usize = 256;
 const MAX_COUNT: usize = 1 << 14;
 /// Networks at most: a decision takes as long as they are many.
 const MAX_MEMBERS: usize = 16;
-/// Means at most that are validated.
-const MAX_MEANS: usize = 100;
 /// Width of a layer at most.
 const MAX_WIDTH: usize = 1024;
 
@@ -29,10 +27,8 @@ pub struct Settings {
     pub threads: usize,
     /// The family file that scenarios are drawn from.
     pub scenarios: PathBuf,
-    /// Networks that are trained apart, each from a seed of its own.
+    /// Networks that are trained apart, each from a seed of its own; the model is their mean.
     pub members: usize,
-    /// How many of them the model is the mean of: those whose mean validates best.
-    pub averaged: usize,
     /// Each of these networks.
     pub network: NetworkSettings,
     /// Gathering of decisions.
@@ -143,8 +139,7 @@ impl Default for Settings {
             seed: 1,
             threads: 2,
             scenarios: "simulator/scenarios/training.yaml".into(),
-            members: 4,
-            averaged: 2,
+            members: 2,
             network: NetworkSettings::default(),
             gather: GatherSettings::default(),
             fit: FitSettings::default(),
@@ -239,8 +234,6 @@ impl Settings {
     /// Cuts the run down to a trial of some seconds, whose model is worth little.
     #[must_use]
     pub fn quick(mut self) -> Self {
-        self.members = self.members.min(2);
-        self.averaged = self.averaged.min(self.members);
         self.gather.rounds = self.gather.rounds.min(2);
         self.gather.scenarios = self.gather.scenarios.min(8);
         self.fit.last_epochs = self.fit.last_epochs.min(3);
@@ -250,17 +243,6 @@ impl Settings {
         self.finetune.scenarios = self.finetune.scenarios.min(4);
         self.finetune.validate_every = self.finetune.validate_every.min(2);
         self
-    }
-
-    /// Every choice of `averaged` networks, by their numbers from 1.
-    pub fn means(&self) -> impl Iterator<Item = Vec<usize>> {
-        let (members, averaged) = (self.members, self.averaged);
-        (0..1_u32 << members)
-            .filter(move |chosen| chosen.count_ones() as usize == averaged)
-            .map(move |chosen| {
-                let is_chosen = |number: &usize| chosen >> (number - 1) & 1 == 1;
-                (1..=members).filter(is_chosen).collect()
-            })
     }
 
     /// Checks that every value is in its range.
@@ -277,14 +259,6 @@ impl Settings {
             "members: {} from seed {} on; the last one's is not below 2^24",
             self.members,
             self.seed
-        );
-        within("averaged", self.averaged, 1, self.members)?;
-        let means = self.means().count();
-        ensure!(
-            means <= MAX_MEANS,
-            "averaged: {} of {} networks have {means} means to validate, {MAX_MEANS} at most",
-            self.averaged,
-            self.members
         );
         within("network.first", self.network.first, 1, MAX_WIDTH)?;
         within("network.second", self.network.second, 1, MAX_WIDTH)?;
@@ -431,11 +405,6 @@ mod tests {
             (
                 "{seed: 16777215, members: 2}",
                 "members: 2 from seed 16777215 on",
-            ),
-            ("averaged: 5", "averaged: 5 is not within 1 to 4"),
-            (
-                "{members: 16, averaged: 3}",
-                "averaged: 3 of 16 networks have 560 means to validate, 100 at most",
             ),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());

@@ -1,5 +1,5 @@
-//! A training run from start to end: several networks apart, means of some of them, then the search
-//! from the best of these. Each step leaves a checkpoint, and one that is there is taken.
+//! A training run from start to end: several networks apart, their mean, then the search from the
+//! best of these. Each step leaves a checkpoint, and one that is there is taken.
 
 use crate::{
     dataset::Ranges,
@@ -47,38 +47,14 @@ pub struct History {
     pub baselines: Vec<Baseline>,
     /// The rounds of all networks.
     pub rounds: Vec<RoundRecord>,
-    /// The means of networks; none where a mean would be of one.
-    pub means: Vec<MeanRecord>,
+    /// Score of the mean of the networks; none where there is only one.
+    pub mean: Option<Score>,
     /// The validations of the search.
     pub search: Vec<SearchRecord>,
     /// Where the best weights come from.
     pub chosen: String,
     /// Their score.
     pub score: Score,
-}
-
-/// The mean of some networks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeanRecord {
-    /// Their numbers, from 1.
-    pub networks: Vec<usize>,
-    /// How their mean fared.
-    pub score: Score,
-}
-
-impl History {
-    /// The mean with the lowest J.
-    pub fn best_mean(&self) -> Option<&MeanRecord> {
-        best(&self.means)
-    }
-}
-
-impl MeanRecord {
-    /// Such as `mean of networks 2 and 5`.
-    pub fn name(&self) -> String {
-        mean_name(&self.networks)
-    }
 }
 
 /// A policy to compare with.
@@ -136,14 +112,9 @@ impl Run<'_> {
             .map(|number| Member::new(number, self.settings, self.around).rounds())
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut candidates: Vec<_> = members.iter().filter_map(|rounds| last(rounds)).collect();
-        let means = self.means(&candidates)?;
-        if let Some(mean) = best(&means) {
-            candidates.push(Candidate {
-                name: mean.name(),
-                weights: mean_of(&candidates, &mean.networks)?,
-                score: mean.score,
-            });
-        }
+        let mean = self.mean(&candidates)?;
+        let mean_score = mean.as_ref().map(|mean| mean.score);
+        candidates.extend(mean);
         let start = candidates
             .into_iter()
             .min_by(|a, b| a.score.objective.total_cmp(&b.score.objective))
@@ -158,7 +129,7 @@ impl Run<'_> {
             history: History {
                 baselines,
                 rounds: rounds.map(|round| round.record).collect(),
-                means,
+                mean: mean_score,
                 chosen: chosen(&start, &search),
                 score: search.best_score,
                 search: search.records,
@@ -193,25 +164,32 @@ impl Run<'_> {
         Ok(baselines)
     }
 
-    /// Validates the mean of every choice of so many networks. Their errors are partly chance and
-    /// cancel each other out (Hansen and Salamon, 1990), those of some better than of others.
-    fn means(&self, networks: &[Candidate]) -> anyhow::Result<Vec<MeanRecord>> {
-        const FILE: &str = "means.json";
-        if self.settings.averaged < 2 {
-            return Ok(Vec::new());
+    /// The mean of several networks; `None` of one. Their errors are partly chance and cancel each
+    /// other out (Hansen and Salamon, 1990).
+    fn mean(&self, members: &[Candidate]) -> anyhow::Result<Option<Candidate>> {
+        const FILE: &str = "mean.json";
+        if members.len() < 2 {
+            return Ok(None);
         }
-        let work = self.around.work;
-        let mut means: Vec<MeanRecord> = work.load(FILE)?.unwrap_or_default();
-        for numbers in self.settings.means().skip(means.len()) {
-            let weights = mean_of(networks, &numbers)?;
-            let score = self.around.validate(&mean_name(&numbers), &weights)?;
-            means.push(MeanRecord {
-                networks: numbers,
-                score,
-            });
-            work.store(FILE, &means)?;
-        }
-        Ok(means)
+        let name = format!("mean of {} networks", members.len());
+        let networks: Vec<_> = members
+            .iter()
+            .map(|member| member.weights.clone())
+            .collect();
+        let weights = Weights::mean_of(&networks)?;
+        let score = match self.around.work.load(FILE)? {
+            Some(found) => found,
+            None => {
+                let score = self.around.validate(&name, &weights)?;
+                self.around.work.store(FILE, &score)?;
+                score
+            }
+        };
+        Ok(Some(Candidate {
+            name,
+            weights,
+            score,
+        }))
     }
 
     fn search(&self, start: &Candidate) -> anyhow::Result<Search> {
@@ -251,23 +229,6 @@ fn last(rounds: &[RoundCheckpoint]) -> Option<Candidate> {
             score: record.score,
         },
     )
-}
-
-fn best(means: &[MeanRecord]) -> Option<&MeanRecord> {
-    let better = |a: &&MeanRecord, b: &&MeanRecord| a.score.objective.total_cmp(&b.score.objective);
-    means.iter().min_by(better)
-}
-
-fn mean_name(numbers: &[usize]) -> String {
-    let words: Vec<_> = numbers.iter().map(usize::to_string).collect();
-    format!("mean of networks {}", words.join(" and "))
-}
-
-fn mean_of(networks: &[Candidate], numbers: &[usize]) -> anyhow::Result<Weights> {
-    let weights = numbers
-        .iter()
-        .map(|number| networks[number - 1].weights.clone());
-    Weights::mean_of(&weights.collect::<Vec<_>>())
 }
 
 fn chosen(start: &Candidate, search: &Search) -> String {

@@ -67,7 +67,7 @@ fn the_same_run_gives_the_same_files_and_so_does_an_interrupted_one() {
     fs::create_dir(at("resumed")).unwrap();
     for entry in fs::read_dir(at("whole")).unwrap() {
         let file = entry.unwrap().file_name();
-        let later = ["network-2-round-3.json", "means.json", "search.json"];
+        let later = ["network-2-round-3.json", "mean.json", "search.json"];
         if !later.iter().any(|later| file == *later) {
             fs::copy(at("whole").join(&file), at("resumed").join(&file)).unwrap();
         }
@@ -105,7 +105,7 @@ fn what_it_writes_is_a_model_that_the_proxy_loads() {
         "| Seed | 1 |",
         "peak_ewma",
         "network 2, round 3",
-        "mean of networks 1 and 2",
+        "mean of the networks",
         "rounds: 3",
     ] {
         assert!(card.contains(text), "the card lacks {text:?}");
@@ -122,14 +122,14 @@ fn another_seed_gives_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings();
     settings.gather.rounds = 1;
-    (settings.members, settings.averaged) = (1, 1);
+    settings.members = 1;
     settings.finetune.generations = 0;
     let first = train_in(&folder.path().join("1"), &settings);
     settings.seed = 2;
     let second = train_in(&folder.path().join("2"), &settings);
     assert_ne!(first.weights, second.weights);
     assert_eq!(first.history.chosen, "network 1, round 1");
-    assert_eq!(first.history.means, []);
+    assert_eq!(first.history.mean, None);
     assert_eq!(
         first.history.baselines, second.history.baselines,
         "validation scenarios do not depend on the seed"
@@ -137,37 +137,27 @@ fn another_seed_gives_another_model() {
 }
 
 #[test]
-fn several_networks_are_those_of_their_seeds_and_the_model_may_be_the_mean_of_the_best_pair() {
+fn several_networks_are_those_of_their_seeds_and_the_model_may_be_their_mean() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings();
     settings.finetune.generations = 0;
-    settings.gather.rounds = 2;
-    settings.members = 3;
-    let all = train_in(&folder.path().join("all"), &settings);
-    (settings.members, settings.averaged) = (1, 1);
-    let alone = [1, 2, 3].map(|seed| {
+    let both = train_in(&folder.path().join("both"), &settings);
+    settings.members = 1;
+    let alone = [1, 2].map(|seed| {
         settings.seed = seed;
         train_in(&folder.path().join(seed.to_string()), &settings)
     });
-    let network = |number: usize| alone[number - 1].weights.clone();
-    let mut expected: Vec<_> = (1..=3)
-        .map(|number| {
-            let name = format!("network {number}, round 2");
-            (name, alone[number - 1].history.score, network(number))
-        })
-        .collect();
-    let means = &all.history.means;
-    let networks: Vec<_> = means.iter().map(|mean| &mean.networks[..]).collect();
-    assert_eq!(networks, [[1, 2], [1, 3], [2, 3]]);
-    for mean in means {
-        let pair = [network(mean.networks[0]), network(mean.networks[1])];
-        expected.push((mean.name(), mean.score, Weights::mean_of(&pair).unwrap()));
-    }
-    let best = expected
-        .iter()
-        .min_by(|a, b| a.1.objective.total_cmp(&b.1.objective));
-    let (name, score, weights) = best.expect("there are six");
-    assert_eq!(all.history.chosen, *name);
-    assert_eq!(all.history.score, *score);
-    assert_eq!(all.weights, *weights);
+    let weights = alone.each_ref().map(|trained| trained.weights.clone());
+    let score = |trained: &Trained| trained.history.score;
+    let mean = both.history.mean.expect("there are two networks");
+    let scores = [score(&alone[0]), score(&alone[1]), mean];
+    let best = (0..3).min_by(|a, b| scores[*a].objective.total_cmp(&scores[*b].objective));
+    let expected = [
+        ("network 1, round 3", weights[0].clone()),
+        ("network 2, round 3", weights[1].clone()),
+        ("mean of 2 networks", Weights::mean_of(&weights).unwrap()),
+    ];
+    let (name, weights) = &expected[best.expect("there are three")];
+    assert_eq!(both.history.chosen, *name);
+    assert_eq!(both.weights, *weights);
 }
