@@ -19,7 +19,7 @@ use lb_policy::{
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 /// The latest trained version.
-const SHIPPED: &[u8] = include_bytes!("../../models/default/6/model.onnx");
+const SHIPPED: &[u8] = include_bytes!("../../models/default/7/model.onnx");
 /// Of 128 a model scores a shortlist.
 const CANDIDATES: [usize; 5] = [2, 8, 16, 32, 128];
 /// Requests that warm each endpoint's telemetry: enough for every window and average to fill.

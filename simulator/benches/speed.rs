@@ -18,7 +18,7 @@ use std::{io::Write, sync::Arc};
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../models/default/6/model.onnx"
+    "/../models/default/7/model.onnx"
 );
 const ENDPOINTS: usize = 16;
 const BALANCERS: usize = 4;

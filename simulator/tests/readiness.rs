@@ -15,7 +15,7 @@ use worlds::{at, plain, rate, run_with};
 
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../models/default/6/model.onnx"
+    "/../models/default/7/model.onnx"
 );
 
 const CHECKS: HealthCheck = HealthCheck {

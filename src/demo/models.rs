@@ -36,7 +36,7 @@ macro_rules! version {
 /// What the proxy starts with: hand-set, as `peak_ewma`.
 pub(super) const FIRST: Version = version!(1, "../../models/default/1");
 /// What is reloaded under load: trained.
-pub(super) const SECOND: Version = version!(6, "../../models/default/6");
+pub(super) const SECOND: Version = version!(7, "../../models/default/7");
 
 impl Version {
     /// Puts the version into the model folder `models`. Until the last step it has a name that no
